@@ -1,0 +1,185 @@
+"""The frozen values that all layers share: what is asked, what is answered, what is stored, what is to change.
+
+Rule: parsed once at the edge, never mutated, no behaviour beyond what follows from the fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fhir_server.search.tree import Expr
+
+Json = dict[str, Any]
+Pairs = tuple[tuple[str, str], ...]
+"""Query parameters, decoded, in the order of the request."""
+
+
+class Interaction(StrEnum):
+    """The interactions of https://hl7.org/fhir/R4/http.html, by their code in the CapabilityStatement."""
+
+    READ = "read"
+    VREAD = "vread"
+    CREATE = "create"
+    UPDATE = "update"
+    PATCH = "patch"
+    DELETE = "delete"
+    HISTORY_INSTANCE = "history-instance"
+    HISTORY_TYPE = "history-type"
+    HISTORY_SYSTEM = "history-system"
+    SEARCH_TYPE = "search-type"
+    SEARCH_SYSTEM = "search-system"
+    BUNDLE = "transaction"
+    """Batch or transaction: the posted Bundle says which."""
+    CAPABILITIES = "capabilities"
+    OPERATION = "operation"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. Until sign-in exists there is one, `ANYONE`, and the server listens on loopback only."""
+
+    name: str
+    """For logs and audit: a user or client id, never a person's name."""
+
+
+ANYONE = Principal("anyone")
+
+
+@dataclass(frozen=True, slots=True)
+class Prefer:
+    """The Prefer header (https://hl7.org/fhir/R4/http.html#ops): `returns` is minimal, representation or
+    OperationOutcome; `handling` is strict or lenient. None where the client did not say."""
+
+    returns: str | None = None
+    handling: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preconditions:
+    """Conditional headers, parsed. `if_match` and `if_none_match` hold version ids without `W/""`; `*` stays `*`."""
+
+    if_match: str | None = None
+    if_none_match: str | None = None
+    if_modified_since: datetime | None = None
+    if_none_exist: Pairs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The body of a Binary in its own content type, to be read once; `security_context` is X-Security-Context."""
+
+    content_type: str
+    chunks: AsyncIterator[bytes]
+    security_context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FhirRequest:
+    """One interaction asked for, over HTTP, as a Bundle entry, or by the server's own code.
+
+    `type` and `id` are checked for form; `type` is a known resource type or None. `query` holds search and result
+    parameters without `_format` and `_pretty`. `body` is a resource (dict), a JSON Patch (list) or None; exactly as
+    decoded, not validated. A conditional update, patch or delete has no `id` and its criteria in `query`.
+    """
+
+    interaction: Interaction
+    method: str
+    base_url: str
+    request_id: str
+    type: str | None = None
+    id: str | None = None
+    version_id: str | None = None
+    operation: str | None = None
+    """Name without `$`."""
+    query: Pairs = ()
+    body: Any = None
+    content: Content | None = None
+    when: Preconditions = Preconditions()
+    prefer: Prefer = Prefer()
+    principal: Principal = ANYONE
+    accept: str = "application/fhir+json"
+    """The negotiated content type: `application/fhir+json`, `application/fhir+xml`, or, for a Binary, its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class FhirResponse:
+    """What to answer. `text` is FHIR JSON as UTF-8 bytes (the http layer makes XML or pretty JSON of it);
+    `stream` is a body in a content type of its own (Binary), flat in memory."""
+
+    status: int
+    text: bytes | None = None
+    stream: Content | None = None
+    version: int | None = None
+    """Becomes `ETag: W/"n"`."""
+    last_modified: datetime | None = None
+    location: str | None = None
+    """Absolute URL."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One stored version of a resource. `text` is the exact FHIR JSON (UTF-8), None for a delete's tombstone.
+    `updated` is microseconds since the epoch in UTC, strictly increasing within a process; `method` is the HTTP verb
+    that made it (history needs it); `blob` names a GridFS file that holds a Binary's content."""
+
+    type: str
+    id: str
+    version: int
+    updated: int
+    method: str
+    text: bytes | None
+    compartments: tuple[str, ...] = ()
+    blob: str | None = None
+
+    @property
+    def key(self) -> str:
+        """`Patient/1`."""
+        return f"{self.type}/{self.id}"
+
+    @property
+    def deleted(self) -> bool:
+        return self.text is None
+
+    @property
+    def last_updated(self) -> datetime:
+        return datetime.fromtimestamp(self.updated // 1_000_000, UTC).replace(microsecond=self.updated % 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A search that decided something before the commit and must still decide it inside the transaction: criteria of
+    a conditional create and the like. `found` is the id that it found, None for no match. `key` says which criteria
+    these are, in canonical form: two commits with equal keys exclude one another."""
+
+    type: str
+    tree: Expr
+    key: str
+    found: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One resource to be written. `after` is the validated resource with its `id` (meta is stamped by the commit),
+    None for a delete. `before` is the version that it replaces and that must still be current; None means the id must
+    not have been used. `blob` as in `Version`."""
+
+    method: str
+    type: str
+    id: str
+    before: Version | None
+    after: Json | None
+    blob: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Changes that happen together or not at all, under conditions."""
+
+    changes: tuple[Change, ...]
+    conditions: tuple[Condition, ...] = field(default=())
