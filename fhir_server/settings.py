@@ -1,0 +1,72 @@
+"""What can be configured: one frozen value, read from the environment once, at the start.
+
+Rule: every setting says its unit and its default here, and is read nowhere else. `FHIR_PORT=9000` sets `port`.
+"""
+
+from typing import Final
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB: Final = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """The settings of one server; each field can be given as `FHIR_<NAME>` in the environment.
+
+    Raises pydantic's `ValidationError`, naming each field that is wrong.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="FHIR_", frozen=True, extra="forbid", populate_by_name=True)
+
+    mongodb_uri: str = Field(
+        default="mongodb://127.0.0.1:27017/?replicaSet=rs0",
+        validation_alias=AliasChoices("MONGODB_URI", "FHIR_MONGODB_URI"),
+        description="Where MongoDB is: a replica set (transactions need one), MongoDB 6 or newer.",
+    )
+    database: str = Field(default="fhir", min_length=1, description="Name of the database that holds everything.")
+    base_url: str = Field(
+        default="http://127.0.0.1:8000/fhir",
+        description="The service base URL as clients see it, without a slash at its end; it stands in Location, "
+        "links and fullUrl, whatever the socket behind a gateway says.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="TCP port to listen on.")
+    open: bool = Field(default=False, description="Serve without sign-in; on the loopback interface only.")
+
+    max_body_bytes: int = Field(
+        default=12 * MIB, gt=0, description="Largest single resource as text, in bytes; above it 413."
+    )
+    max_bundle_bytes: int = Field(
+        default=256 * MIB, gt=0, description="Largest batch or transaction Bundle as text, in bytes; above it 413."
+    )
+    max_binary_bytes: int = Field(
+        default=100 * MIB, gt=0, description="Largest Binary in its own content type, in bytes; above it 413."
+    )
+    page_size_default: int = Field(default=20, gt=0, description="Entries on a page when `_count` is not given.")
+    page_size_max: int = Field(default=1000, gt=0, description="Most entries on a page, whatever `_count` asks for.")
+    referential_integrity_on_write: bool = Field(
+        default=False, description="Refuse a write that refers to a resource that is not here."
+    )
+    referential_integrity_on_delete: bool = Field(
+        default=False, description="Refuse to delete a resource that another one refers to."
+    )
+    request_timeout_seconds: float = Field(
+        default=60.0, gt=0, description="Longest time to answer a request once it is read, in seconds."
+    )
+    body_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="Longest pause between two pieces of a request's body, in seconds."
+    )
+    cursor_secret: str | None = Field(
+        default=None,
+        min_length=32,
+        repr=False,
+        description="Key that signs paging cursors; when absent one is generated and kept in the database, "
+        "so that all workers share it.",
+    )
+    bundle_cache_share: float = Field(
+        default=0.25,
+        gt=0,
+        le=1,
+        description="Share of mongod's cache that the transactions in flight may fill together, 0 to 1.",
+    )
