@@ -1,0 +1,220 @@
+"""FHIR JSON bytes ⇄ Python values, with every digit kept; what is malformed or dangerous is refused with its place.
+
+Rule: `decode` takes the quick way (msgspec) and proves that nothing was lost on it; wherever the proof fails, the
+careful way (`json` with hooks) decides, and either refuses or returns the exact value.
+See https://hl7.org/fhir/R4/json.html and RFC 8259.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Any, Self
+
+import msgspec
+
+from resources.outcome import BadRequest, Issue
+
+MAX_DEPTH = 100
+"""Arrays and objects inside one another; MongoDB's limit too."""
+MAX_DIGITS = 100
+MAX_EXPONENT = 1000
+"""Beyond these a number is refused: arithmetic on 1E999999999 would take all memory."""
+
+_BOM = b"\xef\xbb\xbf"
+_INT64 = range(-(2**63), 2**63)
+_HIDING = re.compile(rb"\\u00(?:00|3[aA])")
+_NEGATIVE_ZERO = re.compile(rb"-0(?![0-9.eE\"])")
+
+
+class Numeral(Decimal):
+    """A Decimal that keeps how it was written, where `str()` of a Decimal would write it otherwise: `1E3`, `0.0000001`.
+
+    Everything else about it is a Decimal's; mind `isinstance` instead of `type() is`.
+    """
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """`text` is a JSON number; raises InvalidOperation otherwise."""
+        numeral = super().__new__(cls, text)
+        numeral.text = text
+        return numeral
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __reduce__(self) -> tuple[type[Numeral], tuple[str]]:
+        return Numeral, (self.text,)
+
+
+def number(text: str) -> Decimal:
+    """The Decimal that is written as `text`, a JSON number, and that `str()` writes the same way.
+
+    Raises ValueError where it has over `MAX_DIGITS` digits or an exponent beyond ±`MAX_EXPONENT`.
+    """
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(text) from None
+    exponent = value.as_tuple().exponent
+    if len(text) > MAX_DIGITS and sum(map(str.isdigit, re.split("[eE]", text)[0])) > MAX_DIGITS:
+        raise ValueError(text)
+    if not isinstance(exponent, int) or abs(exponent) > MAX_EXPONENT or abs(value.adjusted()) > MAX_EXPONENT:
+        raise ValueError(text)
+    return value if str(value) == text else Numeral(text)
+
+
+def _raw(value: Any) -> msgspec.Raw:
+    if isinstance(value, Numeral):
+        return msgspec.Raw(value.text.encode())
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_decoder = msgspec.json.Decoder(float_hook=number)
+_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_raw)
+
+
+def decode(raw: bytes) -> Any:
+    """The value of a JSON text in UTF-8; members keep their order, and `encode` gives the same digits back.
+
+    Numbers with a fraction or exponent, `-0`, and integers over 64 bits become Decimals, all others int.
+    Raises BadRequest (all problems at once, each with line and column or path) for what is not JSON by RFC 8259, and
+    for member names that occur twice, U+0000, lone surrogates, more than `MAX_DEPTH` levels and numbers too large.
+    """
+    raw = raw.removeprefix(_BOM)
+    try:
+        value = _decoder.decode(raw)
+        again = _encoder.encode(value)
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+        return _decode_carefully(raw)
+    # msgspec keeps the last of two members of one name: each that it dropped took at least one colon with it. Only an
+    # escaped colon could hide that, and only an escape can bring U+0000 this far.
+    if raw.count(b":") != again.count(b":") or (b"\\u" in raw and _HIDING.search(raw)) or _NEGATIVE_ZERO.search(raw):
+        return _decode_carefully(raw)
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _is_too_deep(value):
+        return _decode_carefully(raw)
+    return value
+
+
+def encode(value: Any) -> bytes:
+    """Compact JSON in UTF-8; members in the order of the dicts, Decimals with their digits."""
+    return _encoder.encode(value)
+
+
+def pretty(raw: bytes) -> bytes:
+    """The same JSON text with line breaks and indentation for people; numbers and strings are not touched."""
+    return msgspec.json.format(raw, indent=2)
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for item in level:
+            if type(item) is dict:
+                below.extend(item.values())
+            elif type(item) is list:
+                below.extend(item)
+        if not below:
+            return False
+        level = below
+    return any(isinstance(item, dict | list) for item in level)
+
+
+class _Refused(str):
+    """The text of a number that is too large, kept until its path is known."""
+
+    __slots__ = ()
+
+
+class _Repeating(dict[str, Any]):
+    """An object some of whose member names occur twice, kept until its path is known."""
+
+    names: list[str]
+
+
+def _decode_carefully(raw: bytes) -> Any:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"The body is not UTF-8: byte {error.start} is 0x{raw[error.start]:02x}.") from None
+    if not text.strip(" \t\r\n"):
+        raise BadRequest("The body is empty; JSON was expected.")
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_float=_float, parse_int=_int, parse_constant=_Refused
+        )
+    except json.JSONDecodeError as error:
+        raise BadRequest(f"The body is not JSON: {error.msg.removesuffix(' at')} at line {error.lineno}, column {error.colno}.") from None
+    except RecursionError:
+        raise BadRequest(_too_deep_at("")) from None
+    if problems := list(_problems(value, value["resourceType"] if _is_resource(value) else "", 0)):
+        issues = [Issue("error", BadRequest.code, text, path or None) for path, text in problems]
+        raise BadRequest(issues=issues)
+    return value
+
+
+def _is_resource(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("resourceType"), str) and value["resourceType"].isalnum()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) == len(pairs):
+        return value
+    names = [name for name, _ in pairs]
+    repeating = _Repeating(value)
+    repeating.names = [name for name in value if names.count(name) > 1]
+    return repeating
+
+
+def _float(text: str) -> Decimal | _Refused:
+    try:
+        return number(text)
+    except ValueError:
+        return _Refused(text)
+
+
+def _int(text: str) -> int | Decimal | _Refused:
+    if len(text) > 18 or text == "-0":
+        return int(text) if text != "-0" and len(text) <= 20 and int(text) in _INT64 else _float(text)
+    return int(text)
+
+
+def _too_deep_at(path: str) -> str:
+    return f"{path or 'The body'} is nested more than {MAX_DEPTH} levels deep."
+
+
+def _problems(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
+    """(path, words) of everything in `value` that is refused although it is JSON."""
+    if isinstance(value, _Refused):
+        what = "is not JSON" if value[-1] in "Ny" else f"has over {MAX_DIGITS} digits or too large an exponent"
+        yield path, f"{path or 'The body'}: the number {value[:40]} {what}."
+    elif isinstance(value, str):
+        yield from _text_problems(value, path)
+    elif isinstance(value, dict | list) and depth >= MAX_DEPTH:
+        yield path, _too_deep_at(path)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _problems(item, f"{path}[{index}]", depth + 1)
+    elif isinstance(value, dict):
+        for name in getattr(value, "names", ()):
+            yield path, f"{path or 'The body'}: the member {_printable(name)} occurs more than once."
+        for name, item in value.items():
+            yield from _text_problems(name, path)
+            yield from _problems(item, f"{path}.{_printable(name)}" if path else _printable(name), depth + 1)
+
+
+def _text_problems(text: str, path: str) -> Iterator[tuple[str, str]]:
+    if "\0" in text:
+        yield path, f"{path or 'The body'} contains the character U+0000, which FHIR does not allow."
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        yield path, f"{path or 'The body'} contains half of a surrogate pair, which is not a character."
+
+
+def _printable(name: str) -> str:
+    return name if name.isidentifier() else json.dumps(name)[1:-1][:60]
