@@ -23,6 +23,7 @@ MAX_DIGITS = 100
 MAX_EXPONENT = 1000
 """Beyond these a number is refused: arithmetic on 1E999999999 would take all memory."""
 
+_TOO_DEEP = f"The body is nested more than {MAX_DEPTH} levels deep."
 _BOM = b"\xef\xbb\xbf"
 _INT64 = range(-(2**63), 2**63)
 _HIDING = re.compile(rb"\\u00(?:00|3[aA])")
@@ -93,7 +94,9 @@ def decode(raw: bytes) -> Any:
         return _decode_carefully(raw)
     # msgspec keeps the last of two members of one name: each that it dropped took at least one colon with it. Only an
     # escaped colon could hide that, and only an escape can bring U+0000 this far.
-    if raw.count(b":") != again.count(b":") or (b"\\u" in raw and _HIDING.search(raw)) or _NEGATIVE_ZERO.search(raw):
+    if b"\\u" in raw and _HIDING.search(raw):
+        return _decode_carefully(raw)
+    if again != raw and (raw.count(b":") != again.count(b":") or _NEGATIVE_ZERO.search(raw)):
         return _decode_carefully(raw)
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _is_too_deep(value):
         return _decode_carefully(raw)
@@ -149,9 +152,10 @@ def _decode_carefully(raw: bytes) -> Any:
             text, object_pairs_hook=_object, parse_float=_float, parse_int=_int, parse_constant=_Refused
         )
     except json.JSONDecodeError as error:
-        raise BadRequest(f"The body is not JSON: {error.msg.removesuffix(' at')} at line {error.lineno}, column {error.colno}.") from None
+        place = f"line {error.lineno}, column {error.colno}"
+        raise BadRequest(f"The body is not JSON: {error.msg.removesuffix(' at')} at {place}.") from None
     except RecursionError:
-        raise BadRequest(_too_deep_at("")) from None
+        raise BadRequest(_TOO_DEEP) from None
     if problems := list(_problems(value, value["resourceType"] if _is_resource(value) else "", 0)):
         issues = [Issue("error", BadRequest.code, text, path or None) for path, text in problems]
         raise BadRequest(issues=issues)
@@ -185,10 +189,6 @@ def _int(text: str) -> int | Decimal | _Refused:
     return int(text)
 
 
-def _too_deep_at(path: str) -> str:
-    return f"{path or 'The body'} is nested more than {MAX_DEPTH} levels deep."
-
-
 def _problems(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
     """(path, words) of everything in `value` that is refused although it is JSON."""
     if isinstance(value, _Refused):
@@ -197,7 +197,7 @@ def _problems(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
     elif isinstance(value, str):
         yield from _text_problems(value, path)
     elif isinstance(value, dict | list) and depth >= MAX_DEPTH:
-        yield path, _too_deep_at(path)
+        yield "", _TOO_DEEP
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _problems(item, f"{path}[{index}]", depth + 1)
