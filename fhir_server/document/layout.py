@@ -5,6 +5,8 @@ Rule: nobody else spells the name of a stored field.
 
 from __future__ import annotations
 
+from typing import Any, Final, NamedTuple
+
 RESOURCES = "resources"
 """Current versions and tombstones of all types, `_id` = `Patient/1`."""
 VERSIONS = "versions"
@@ -32,3 +34,34 @@ RANGES = "ranges"
 SORT = "sort"
 COMPARTMENTS = "compartments"
 BLOB = "blob"
+
+
+class Index(NamedTuple):
+    """An index of the `resources` collection: its name, keys in order, and for which documents it is kept."""
+
+    name: str
+    keys: tuple[tuple[str, int], ...]
+    partial: dict[str, Any] | None = None
+
+
+BY_ID: Final = "_id_"
+"""The index that MongoDB keeps itself."""
+
+INDEXES: tuple[Index, ...] = (
+    # Entries, newest first: equality, prefix, conditional interactions, includes.
+    Index("iU", ((INDEX, 1), (UPDATED, -1))),
+    # Entries with the principal date: "patient and 30 days", "code by -date". Types without one stay out.
+    Index("iD", ((INDEX, 1), (f"{SORT}.date", -1), (UPDATED, -1)), {f"{SORT}.date": {"$exists": True}}),
+    # A compartment's resources, newest first.
+    Index("cU", ((COMPARTMENTS, 1), (TYPE, 1), (UPDATED, -1))),
+    # All of a type, newest first; also the type's history, with tombstones.
+    Index("tU", ((TYPE, 1), (UPDATED, -1), (ID, 1))),
+    # All types, newest first: search at the root, system history, the tail's rescan.
+    Index("U", ((UPDATED, -1), (ID, 1))),
+    # Patients, practitioners and the like by family name.
+    Index("tF", ((TYPE, 1), (f"{SORT}.family", 1), (UPDATED, 1)), {f"{SORT}.family": {"$exists": True}}),
+    # All of a type by its principal date.
+    Index("tD", ((TYPE, 1), (f"{SORT}.date", -1), (UPDATED, -1)), {f"{SORT}.date": {"$exists": True}}),
+    # Dates and numbers on their own.
+    Index("rK", ((f"{RANGES}.k", 1), (f"{RANGES}.lo", 1), (f"{RANGES}.hi", 1))),
+)

@@ -1,6 +1,7 @@
 """The search tree: what is asked, as frozen values. Two readings: `compile` (MongoDB) and `match` (in memory).
 
-Rule: a node that crosses to another resource type is visited by `rewrite.map_links`.
+Rule: leaves name search entries (`Patient.family`) and values already normalized; a node that crosses to another
+resource type is visited by `rewrite.map_links`. Nothing here knows MongoDB.
 """
 
 from __future__ import annotations
@@ -36,7 +37,95 @@ class InCompartment:
     key: str
 
 
-Expr = All | Any_ | Not | InCompartment
+@dataclass(frozen=True, slots=True)
+class OfType:
+    """The resource is of one of these types."""
+
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HasId:
+    """The resource is one of these: `Patient/1`."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """The resource was last updated from `low` to `high`: microseconds since the epoch, inclusive; None is open."""
+
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The parameter `key` (`Patient.birthdate`) has a value; `ranged` says which kind of entry holds its values."""
+
+    key: str
+    ranged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """The index has the entry `key|value`."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartsWith:
+    """The index has an entry of `key` whose value begins with `prefix`, which is not empty."""
+
+    key: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """The index has an entry of `key` whose folded text contains `part`, which is not empty."""
+
+    key: str
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """There is a range of `key` with `low_from` ≤ its low end ≤ `low_to` and `high_from` ≤ its high end ≤ `high_to`.
+
+    Milliseconds for dates, floats for numbers; None is open, and at least one bound is given.
+    """
+
+    key: str
+    low_from: float | None = None
+    low_to: float | None = None
+    high_from: float | None = None
+    high_to: float | None = None
+
+
+Expr = All | Any_ | Not | InCompartment | OfType | HasId | Updated | Present | Equals | StartsWith | Contains | Within
 
 EVERYTHING: Expr = All(())
 NOTHING: Expr = Any_(())
+
+
+def all_of(*parts: Expr) -> Expr:
+    """The conjunction, flattened; NOTHING if a part is."""
+    flat: list[Expr] = []
+    for part in parts:
+        flat.extend(part.parts if isinstance(part, All) else (part,))
+    if NOTHING in flat:
+        return NOTHING
+    return flat[0] if len(flat) == 1 else All(tuple(dict.fromkeys(flat)))
+
+
+def any_of(*parts: Expr) -> Expr:
+    """The disjunction, flattened; EVERYTHING if a part is."""
+    flat: list[Expr] = []
+    for part in parts:
+        flat.extend(part.parts if isinstance(part, Any_) else (part,))
+    if EVERYTHING in flat:
+        return EVERYTHING
+    return flat[0] if len(flat) == 1 else Any_(tuple(dict.fromkeys(flat)))

@@ -1,0 +1,69 @@
+"""What a search asks and how MongoDB is to answer it: `Query` (from the grammar) and `Plan` (from the compiler).
+
+Rule: both are frozen values that a test can compare; neither holds a connection or a right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_server.model import Pairs
+from fhir_server.search.tree import EVERYTHING, Expr
+from resources.outcome import Issue
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One rule of `_sort`: `field` is the dotted path in the stored document."""
+
+    field: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One search, understood. `type` is None at the root, where `types` are those asked for (empty: all).
+
+    `count` is the page's size, 0 for the number of matches only. `cursor` is the opaque `_cursor` as it came.
+    `issues` are warnings for the answer's Bundle (lenient handling); `applied` are the pairs that took effect, for the
+    self link, without `_cursor`. `total` is accurate, estimate, none, or None when the client did not say.
+    """
+
+    type: str | None
+    tree: Expr = EVERYTHING
+    types: tuple[str, ...] = ()
+    sort: tuple[SortKey, ...] = ()
+    count: int = 20
+    cursor: str | None = None
+    issues: tuple[Issue, ...] = ()
+    applied: Pairs = ()
+    total: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: the sort values of its last row, and the `_id`s already shown that have the same values."""
+
+    values: tuple[str | float | None, ...]
+    seen: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One query of the `resources` collection: `find(filter).sort(sort).hint(hint).limit(limit)`.
+
+    `limit` is one more than the page (`size`), so that the reader knows whether there is a next page; it then asks
+    `cursor.advance(plan, rows of the page)` for the `Position` of the next link. Rows must carry `_id` and the fields
+    of `sort`. `position` is where this page began, None for the first one.
+    """
+
+    filter: dict[str, Any]
+    sort: tuple[tuple[str, int], ...]
+    hint: str
+    size: int
+    position: Position | None = None
+
+    @property
+    def limit(self) -> int:
+        return self.size + 1
