@@ -17,7 +17,7 @@ class Settings(BaseSettings):
     Raises pydantic's `ValidationError`, naming each field that is wrong.
     """
 
-    model_config = SettingsConfigDict(env_prefix="FHIR_", frozen=True, extra="forbid", populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="FHIR_", frozen=True, env_ignore_empty=True, populate_by_name=True)
 
     mongodb_uri: str = Field(
         default="mongodb://127.0.0.1:27017/?replicaSet=rs0",
@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port to listen on.")
+    shutdown_timeout_seconds: int = Field(
+        default=30, gt=0, description="Longest time to finish the requests in flight when the server stops, in seconds."
+    )
     open: bool = Field(default=False, description="Serve without sign-in; on the loopback interface only.")
 
     max_body_bytes: int = Field(
@@ -50,6 +53,9 @@ class Settings(BaseSettings):
     )
     referential_integrity_on_delete: bool = Field(
         default=False, description="Refuse to delete a resource that another one refers to."
+    )
+    conditional_delete_multiple: bool = Field(
+        default=False, description="Let a conditional delete remove all matches (up to 1,000), not just a single one."
     )
     request_timeout_seconds: float = Field(
         default=60.0, gt=0, description="Longest time to answer a request once it is read, in seconds."
@@ -70,3 +76,11 @@ class Settings(BaseSettings):
         le=1,
         description="Share of mongod's cache that the transactions in flight may fill together, 0 to 1.",
     )
+    embedded_cache_gb: float = Field(
+        default=1.0, ge=0.25, description="Cache of the embedded mongod, in gigabytes; a Bundle of 25,000 entries needs 4."
+    )
+
+    def environment(self) -> dict[str, str]:
+        """The variables from which another process reads the same settings; those left at their default stay away."""
+        given = self.model_dump(mode="json", include=self.model_fields_set, exclude_none=True)
+        return {f"FHIR_{name.upper()}": str(value) for name, value in given.items()}
