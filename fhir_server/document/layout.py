@@ -5,6 +5,10 @@ Rule: nobody else spells the name of a stored field.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
 from typing import Any, Final, NamedTuple
 
 RESOURCES = "resources"
@@ -15,6 +19,8 @@ CLAIMS = "claims"
 """Criteria of conditional interactions in progress: two commits with the same ones conflict here."""
 BLOBS = "blobs"
 """GridFS bucket of large Binary contents."""
+META = "meta"
+"""Facts of the whole database: schema version, secret."""
 
 ID = "_id"
 KEY = "key"
@@ -65,3 +71,36 @@ INDEXES: tuple[Index, ...] = (
     # Dates and numbers on their own.
     Index("rK", ((f"{RANGES}.k", 1), (f"{RANGES}.lo", 1), (f"{RANGES}.hi", 1))),
 )
+UNTIL = "until"
+"""Only in `versions`: when it was replaced, microseconds since the epoch."""
+CLAIMED = "at"
+"""Only in `claims`: when, as a date; they are removed an hour later."""
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index as MongoDB is told of it: `keys` are (field, 1 or -1)."""
+
+    name: str
+    keys: tuple[tuple[str, int], ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+_HAS_BLOB = {"partialFilterExpression": {BLOB: {"$exists": True}}}
+
+INDEXES: Mapping[str, tuple[Index, ...]] = {
+    RESOURCES: (
+        Index("tU", ((TYPE, 1), (UPDATED, -1), (ID, 1))),
+        Index("blob", ((BLOB, 1),), _HAS_BLOB),
+    ),
+    VERSIONS: (
+        Index("kU", ((KEY, 1), (UPDATED, -1))),
+        Index("tU", ((TYPE, 1), (UPDATED, -1), (KEY, 1))),
+        Index("blob", ((BLOB, 1),), _HAS_BLOB),
+    ),
+    CLAIMS: (Index("expiry", ((CLAIMED, 1),), {"expireAfterSeconds": 3600}),),
+    META: (),
+}
+"""Every collection and its indexes; they exist before the first write."""
