@@ -1,0 +1,137 @@
+"""Binary in its own content type, both ways: https://hl7.org/fhir/R4/binary.html#rest.
+
+Rule: up to `INLINE_BYTES` a Binary is stored like any resource, its content as base64 in the text; above, the content
+streams to and from GridFS and never stands in memory whole.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+
+from fhir_server.access.limits import Access
+from fhir_server.interactions.create import step as create_step
+from fhir_server.interactions.server import Server
+from fhir_server.interactions.update import step as update_step
+from fhir_server.interactions.writing import Step, carry_out
+from fhir_server.model import Content, FhirRequest, FhirResponse, Json, Version
+from fhir_server.store import blobs, reader
+from resources import json_codec, xml_codec
+
+INLINE_BYTES = 1024 * 1024
+ENCODED_CHUNK = 3 * 64 * 1024
+"""A multiple of three bytes encodes to base64 without padding, so that pieces can be joined."""
+FHIR_JSON = "application/fhir+json"
+FHIR_XML = "application/fhir+xml"
+PLACE = "UExBQ0U="
+"""Stands where the content will be; any base64 will do."""
+
+MakeStep = Callable[[FhirRequest], Awaitable[Step]]
+
+
+async def create(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
+    """A Binary posted in its own content type. Raises PayloadTooLarge while the body streams in."""
+
+    async def make(with_body: FhirRequest) -> Step:
+        return create_step(with_body, server.new_id())
+
+    return await store(server, access, request, make)
+
+
+async def update(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
+    """A Binary put in its own content type."""
+
+    async def make(with_body: FhirRequest) -> Step:
+        current = await reader.read(access, server.database, "Binary", str(request.id))
+        return update_step(with_body, current)
+
+    return await store(server, access, request, make)
+
+
+async def store(server: Server, access: Access, request: FhirRequest, make: MakeStep) -> FhirResponse:
+    """Take the content in, then commit the resource. A large content is uploaded first and removed again if the
+    resource cannot be committed; what a crash leaves behind, the sweep at the start removes."""
+    assert request.content is not None, "only called with content"  # noqa: S101 - callers' contract
+    head, rest = await split(request.content.chunks)
+    resource = described(request.content, request.id)
+    blob = None
+    if rest is None:
+        if head:
+            resource["data"] = base64.b64encode(head).decode()
+    else:
+        blob = await blobs.put(access, server.database, joined(head, rest), content_type=request.content.content_type)
+
+    async def prepare(_server: Server, _access: Access, asked: FhirRequest) -> Step:
+        made = await make(replace(asked, body=resource))
+        return replace(made, change=replace(made.change, blob=blob)) if made.change and blob else made
+
+    try:
+        return await carry_out(server, access, request, prepare)
+    except BaseException:
+        if blob is not None:
+            await blobs.delete(access, server.database, blob)
+        raise
+
+
+def described(content: Content, id_: str | None) -> Json:
+    """The Binary resource without its data."""
+    resource: Json = {"resourceType": "Binary", "contentType": content.content_type}
+    if id_ is not None:
+        resource["id"] = id_
+    if content.security_context is not None:
+        resource["securityContext"] = {"reference": content.security_context}
+    return resource
+
+
+async def split(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes] | None]:
+    """The content if it is small, else its beginning and the rest of it."""
+    head = bytearray()
+    async for chunk in chunks:
+        head += chunk
+        if len(head) > INLINE_BYTES:
+            return bytes(head), chunks
+    return bytes(head), None
+
+
+async def joined(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield head
+    async for chunk in rest:
+        yield chunk
+
+
+def answer(server: Server, access: Access, request: FhirRequest, version: Version) -> FhirResponse:
+    """The Binary as the client wants it: in its own content type, or as a FHIR resource."""
+    answered = FhirResponse(200, version=version.version, last_modified=version.last_updated)
+    as_resource = request.accept in (FHIR_JSON, FHIR_XML)
+    if as_resource and version.blob is None:
+        return replace(answered, text=version.text)
+    resource = json_codec.decode(version.text or b"")
+    if version.blob is not None:
+        content = blobs.read(access, server.database, version.blob)
+    else:
+        content = once(base64.b64decode(resource.get("data", "")))
+    if as_resource:
+        return replace(answered, stream=Content(request.accept, embedded(resource, request.accept, content)))
+    context = resource.get("securityContext", {}).get("reference")
+    return replace(answered, stream=Content(resource["contentType"], content, context))
+
+
+async def once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+async def embedded(resource: Json, accept: str, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The resource as text with the content as base64 in `data`, piece by piece."""
+    encode = json_codec.encode if accept == FHIR_JSON else xml_codec.encode
+    before, _, after = encode(resource | {"data": PLACE}).rpartition(PLACE.encode())
+    yield before
+    pending = bytearray()
+    async for chunk in content:
+        pending += chunk
+        whole = len(pending) - len(pending) % 3
+        if whole >= ENCODED_CHUNK:
+            yield base64.b64encode(pending[:whole])
+            del pending[:whole]
+    yield base64.b64encode(pending)
+    yield after

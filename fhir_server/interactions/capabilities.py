@@ -1,0 +1,119 @@
+"""capabilities: the CapabilityStatement, derived from the tables that do the work.
+
+Rule: nothing is claimed here that is not looked up in the server's interactions, operations or parameters.
+See https://hl7.org/fhir/R4/http.html#capabilities and https://hl7.org/fhir/R4/capabilitystatement.html.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.metadata import version
+
+from fhir_server.access.limits import Access
+from fhir_server.interactions.server import Server
+from fhir_server.model import FhirRequest, FhirResponse, Interaction, Json
+from resources import json_codec
+from resources.registry import RESOURCE_TYPES
+
+RELEASED = "2026-11-24"
+"""The day of this release: a statement changes with the software, not with the hour."""
+TYPE_INTERACTIONS = (
+    Interaction.READ,
+    Interaction.VREAD,
+    Interaction.UPDATE,
+    Interaction.PATCH,
+    Interaction.DELETE,
+    Interaction.HISTORY_INSTANCE,
+    Interaction.HISTORY_TYPE,
+    Interaction.CREATE,
+    Interaction.SEARCH_TYPE,
+)
+
+
+async def capabilities(server: Server, access: Access, request: FhirRequest) -> FhirResponse:  # noqa: ARG001
+    """The statement of this server, the same for everybody."""
+    return FhirResponse(200, text=_text(server, request.base_url))
+
+
+@lru_cache(maxsize=8)
+def _text(server: Server, base_url: str) -> bytes:
+    return json_codec.encode(statement(server, base_url))
+
+
+def statement(server: Server, base_url: str) -> Json:
+    """The CapabilityStatement resource."""
+    return {
+        "resourceType": "CapabilityStatement",
+        "id": "fhir-server",
+        "name": "FhirServer",
+        "title": "FHIR R4 server",
+        "status": "active",
+        "date": RELEASED,
+        "kind": "instance",
+        "software": {"name": "fhir-server", "version": version("fhir-server")},
+        "implementation": {"description": "FHIR R4 server", "url": base_url},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
+        "patchFormat": ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"],
+        "rest": [rest(server)],
+    }
+
+
+def rest(server: Server) -> Json:
+    described: Json = {
+        "mode": "server",
+        "security": {
+            "cors": False,
+            "description": "Started with --open: no sign-in, on the loopback interface only.",
+        },
+        "resource": [resource(server, type_) for type_ in sorted(RESOURCE_TYPES)],
+        "interaction": system_interactions(server),
+    }
+    if found := operations(server, "system", None):
+        described["operation"] = found
+    return described
+
+
+def system_interactions(server: Server) -> list[Json]:
+    codes = [
+        code.value
+        for code in (Interaction.HISTORY_SYSTEM, Interaction.SEARCH_SYSTEM)
+        if code in server.interactions
+    ]
+    if Interaction.BUNDLE in server.interactions:
+        codes += ["transaction", "batch"]
+    return [{"code": code} for code in codes]
+
+
+def resource(server: Server, type_: str) -> Json:
+    """What can be done with one resource type."""
+    settings = server.settings
+    described: Json = {
+        "type": type_,
+        "profile": f"http://hl7.org/fhir/StructureDefinition/{type_}",
+        "interaction": [{"code": code.value} for code in TYPE_INTERACTIONS if code in server.interactions],
+        "versioning": "versioned-update",
+        "readHistory": True,
+        "updateCreate": True,
+        "conditionalCreate": True,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": True,
+        "conditionalDelete": "multiple" if settings.conditional_delete_multiple else "single",
+        "referencePolicy": ["literal", "logical", "local"]
+        + (["enforced"] if settings.referential_integrity_on_write else []),
+        "searchParam": [
+            {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
+            for parameter in server.parameters.searchable(type_)
+        ],
+    }
+    if found := [*operations(server, "type", type_), *operations(server, "instance", type_)]:
+        described["operation"] = list({each["name"]: each for each in found}.values())
+    return described
+
+
+def operations(server: Server, level: str, type_: str | None) -> list[Json]:
+    return [
+        {"name": name, "definition": operation.definition, "documentation": operation.summary}
+        for name, operation in sorted(server.operations.items())
+        if operation.applies(level, type_)
+    ]

@@ -1,0 +1,83 @@
+"""Criteria of conditional interactions: find the one resource that they name.
+
+Rule: what was found here is found again inside the transaction (`Condition`), so that a hundred equal conditional
+creates at once make one resource. See https://hl7.org/fhir/R4/http.html#cond-update.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fhir_server.access.limits import Access
+from fhir_server.interactions.server import Server
+from fhir_server.model import Condition, Pairs, Version
+from fhir_server.search import compile as compiling
+from fhir_server.search import grammar
+from fhir_server.search.grammar import Query
+from fhir_server.store import reader
+from resources import json_codec
+from resources.outcome import PreconditionFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What the criteria name: `version` or None, and the condition that must still hold in the transaction."""
+
+    version: Version | None
+    condition: Condition
+
+
+async def find(server: Server, access: Access, type_: str, criteria: Pairs, *, header: str | None = None) -> Match:
+    """The one match of the criteria. `header` is where they came from, for the words of an error.
+
+    Raises BadRequest for criteria that cannot be understood, PreconditionFailed for none given or several matches.
+    """
+    query = parse(server, type_, criteria)
+    page = await reader.run(access, server.database, compiling.condition_plan(type_, query.tree, access.limit))
+    if len(page.versions) > 1:
+        raise PreconditionFailed(
+            f"The criteria {said(query)} match several {type_} resources; they must match one at most"
+            + (f" ({header})." if header else "."),
+            code="multiple-matches",
+        )
+    version = page.versions[0] if page.versions else None
+    return Match(version, Condition(type_, query.tree, key(query), version.id if version else None))
+
+
+async def find_all(server: Server, access: Access, type_: str, criteria: Pairs, most: int) -> tuple[Version, ...]:
+    """All matches. Raises BadRequest, PreconditionFailed when they are more than `most`."""
+    query = parse(server, type_, criteria)
+    plan = compiling.condition_plan(type_, query.tree, access.limit, limit=most + 1)
+    page = await reader.run(access, server.database, plan)
+    if len(page.versions) > most:
+        raise PreconditionFailed(
+            f"The criteria {said(query)} match more than {most} {type_} resources: narrow them.", code="too-costly"
+        )
+    return tuple(page.versions)
+
+
+def parse(server: Server, type_: str, criteria: Pairs) -> Query:
+    """The criteria as a query, strictly: an unknown parameter here would change or delete the wrong resource."""
+    query = grammar.parse(
+        type_,
+        criteria,
+        parameters=server.parameters,
+        base_url=server.settings.base_url,
+        strict=True,
+        default_count=server.settings.page_size_default,
+        max_count=server.settings.page_size_max,
+    )
+    if not query.criteria:
+        raise PreconditionFailed(
+            f"A conditional interaction on {type_} needs search criteria, such as identifier=system|value."
+        )
+    return query
+
+
+def key(query: Query) -> str:
+    """The criteria in one form, whatever their order."""
+    return json_codec.encode([query.type, sorted(map(list, query.criteria))]).decode()
+
+
+def said(query: Query) -> str:
+    return "&".join(f"{name}={value}" for name, value in query.criteria)

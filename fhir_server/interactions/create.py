@@ -1,0 +1,43 @@
+"""create and conditional create: https://hl7.org/fhir/R4/http.html#create, #ccreate."""
+
+from __future__ import annotations
+
+from fhir_server.access.limits import Access
+from fhir_server.interactions import binary, conditional
+from fhir_server.interactions.server import Server
+from fhir_server.interactions.writing import Step, carry_out, check_body
+from fhir_server.model import Change, FhirRequest, FhirResponse, Json
+from resources import validation
+
+
+async def create(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
+    """201 with Location; 200 where If-None-Exist found one. Raises Unprocessable, PreconditionFailed."""
+    if request.content is not None:
+        return await binary.create(server, access, request)
+    return await carry_out(server, access, request, prepare)
+
+
+async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
+    """The step of a create; looks for an existing resource when If-None-Exist is given."""
+    check_body(request)
+    criteria = request.when.if_none_exist
+    if criteria is None:
+        return step(request, server.new_id())
+    match = await conditional.find(server, access, str(request.type), criteria, header="If-None-Exist")
+    if match.version is not None:
+        return Step(None, current=match.version)
+    made = step(request, server.new_id())
+    return Step(made.change, conditions=(match.condition,), created=True)
+
+
+def step(request: FhirRequest, id_: str) -> Step:
+    """A new resource under `id_`; an id in the body is not used (the specification says so)."""
+    validation.check(request.body, str(request.type))
+    return Step(Change("POST", str(request.type), id_, None, with_id(request.body, id_)), created=True)
+
+
+def with_id(resource: Json, id_: str) -> Json:
+    """The resource with this id, placed right behind resourceType."""
+    return {"resourceType": resource["resourceType"], "id": id_} | {
+        name: value for name, value in resource.items() if name not in ("resourceType", "id")
+    }

@@ -1,0 +1,62 @@
+"""delete and conditional delete, of one or of many: https://hl7.org/fhir/R4/http.html#delete, #3.1.0.7.1."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fhir_server.access.limits import Access
+from fhir_server.interactions import conditional
+from fhir_server.interactions.server import Server
+from fhir_server.interactions.writing import Step, carry_out, check_if_match
+from fhir_server.model import Change, Commit, FhirRequest, FhirResponse, Version
+from fhir_server.store import reader
+from fhir_server.store.committer import VersionChanged
+from resources import json_codec
+from resources.outcome import Conflict, Issue, operation_outcome
+
+MANY = 1000
+"""Most resources that one conditional delete removes; it is one transaction."""
+TRIES = 8
+
+
+async def delete(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
+    """204, also for what is not there. Raises PreconditionFailed, Conflict (referential integrity)."""
+    if request.id is None and server.settings.conditional_delete_multiple:
+        return await delete_many(server, access, request)
+    return await carry_out(server, access, request, prepare)
+
+
+async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
+    """The step of a delete: reads what is to be deleted, or finds it by the criteria."""
+    if request.id is not None:
+        current = await reader.read(access, server.database, str(request.type), request.id)
+        return step(request, current)
+    match = await conditional.find(server, access, str(request.type), request.query)
+    return step(request, match.version)
+
+
+def step(request: FhirRequest, current: Version | None) -> Step:
+    """Delete `current`; nothing to do where there is none. Raises PreconditionFailed."""
+    check_if_match(request.when, current, f"{request.type}/{request.id or '?'}")
+    if current is None or current.deleted:
+        return Step(None, current=current)
+    return Step(Change("DELETE", current.type, current.id, current, None), current=current)
+
+
+async def delete_many(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
+    """Delete all that match, in one transaction. Raises PreconditionFailed when they are more than `MANY`."""
+    for _ in range(TRIES):
+        versions = await conditional.find_all(server, access, str(request.type), request.query, MANY)
+        changes = tuple(Change("DELETE", version.type, version.id, version, None) for version in versions)
+        if not changes:
+            return FhirResponse(204)
+        try:
+            await server.committer.commit(access, Commit(changes))
+        except VersionChanged:
+            await asyncio.sleep(0)
+            continue
+        told = Issue("information", "informational", f"{len(changes)} {request.type} resources were deleted.")
+        return FhirResponse(200, text=json_codec.encode(operation_outcome([told])))
+    raise Conflict("Others keep changing the matching resources at the same time. Try again.")
+
+

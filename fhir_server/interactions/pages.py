@@ -1,0 +1,60 @@
+"""Bundles that answer: searchset and history pages, joined from the stored texts without decoding them.
+
+See https://hl7.org/fhir/R4/bundle.html and https://hl7.org/fhir/R4/http.html#paging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
+
+from fhir_server.model import Pairs, Version
+from resources import json_codec
+from resources.instants import instant_text
+from resources.outcome import Issue, operation_outcome
+
+
+def link(relation: str, address: str, pairs: Pairs) -> dict[str, str]:
+    """A Bundle link to `address` with these query parameters."""
+    query = "&".join(f"{quote(name, safe=':')}={quote(value, safe=':|,/$')}" for name, value in pairs)
+    return {"relation": relation, "url": f"{address}?{query}" if query else address}
+
+
+def bundle(
+    type_: str, links: Sequence[dict[str, str]], entries: Iterable[bytes], total: int | None = None
+) -> bytes:
+    """The text of a Bundle of this type around entries that are texts already."""
+    head: dict[str, object] = {"resourceType": "Bundle", "type": type_}
+    if total is not None:
+        head["total"] = total
+    head["link"] = list(links)
+    text = json_codec.encode(head)
+    joined = b",".join(entries)
+    return b"".join((text[:-1], b',"entry":[', joined, b"]}")) if joined else text
+
+
+def match_entry(base: bytes, version: Version, mode: bytes = b"match") -> bytes:
+    """One resource found by a search; `base` is the service base url."""
+    assert version.text is not None, "a search finds no tombstones"  # noqa: S101 - the compiler's contract
+    return b"".join(
+        (b'{"fullUrl":"', base, b"/", version.key.encode(), b'","resource":', version.text)
+        + (b',"search":{"mode":"', mode, b'"}}')
+    )
+
+
+def outcome_entry(issues: Sequence[Issue]) -> bytes:
+    """What a search has to say beside its matches."""
+    return json_codec.encode({"resource": operation_outcome(issues), "search": {"mode": "outcome"}})
+
+
+def history_entry(base: bytes, version: Version) -> bytes:
+    """One version, with the request that made it; a deletion has no resource."""
+    key = version.key.encode()
+    url = version.type.encode() if version.method == "POST" and version.version == 1 else key
+    status = b"204" if version.deleted else b"201" if version.version == 1 else b"200"
+    return b"".join(
+        (b'{"fullUrl":"', base, b"/", key, b'"', b',"resource":' if version.text else b"", version.text or b"")
+        + (b',"request":{"method":"', version.method.encode(), b'","url":"', url, b'"}')
+        + (b',"response":{"status":"', status, b'","etag":"W/\\"', str(version.version).encode())
+        + (b'\\"","lastModified":"', instant_text(version.updated).encode(), b'"}}')
+    )

@@ -1,0 +1,57 @@
+"""patch: JSON Patch (RFC 6902) and FHIRPath Patch, https://hl7.org/fhir/R4/http.html#patch, /fhirpatch.html."""
+
+from __future__ import annotations
+
+from fhir_server.access.limits import Access
+from fhir_server.interactions import conditional
+from fhir_server.interactions.read import found
+from fhir_server.interactions.server import Server
+from fhir_server.interactions.update import is_unchanged
+from fhir_server.interactions.writing import Step, carry_out, check_if_match
+from fhir_server.model import Change, FhirRequest, FhirResponse, Json, Version
+from fhir_server.store import reader
+from resources import json_codec, patch_fhirpath, patch_json, validation
+from resources.outcome import BadRequest, NotFound, Unprocessable
+
+
+async def patch(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
+    """200 with the patched resource. Raises NotFound, Gone, BadRequest, PreconditionFailed, Unprocessable."""
+    return await carry_out(server, access, request, prepare)
+
+
+async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
+    """The step of a patch: reads what is to be patched, or finds it by the criteria."""
+    if request.id is not None:
+        current = await reader.read(access, server.database, str(request.type), request.id)
+        return step(request, current)
+    match = await conditional.find(server, access, str(request.type), request.query)
+    if match.version is None:
+        raise NotFound(f"No {request.type} matches the criteria, so there is nothing to patch.")
+    return step(request, match.version)
+
+
+def step(request: FhirRequest, current: Version | None) -> Step:
+    """The patch applied to `current`. Raises what the codecs and the validation raise; Unprocessable for a patch that
+    would change the resource's identity."""
+    version = found(current, request)
+    check_if_match(request.when, version, version.key)
+    if version.blob is not None:
+        raise Unprocessable(f"{version.key} is too large to be patched: replace it by an update.")
+    before: Json = json_codec.decode(version.text or b"")
+    after = applied(before, request.body)
+    if not isinstance(after, dict) or (after.get("resourceType"), after.get("id")) != (version.type, version.id):
+        raise Unprocessable("A patch must leave resourceType and id as they are.", code="business-rule")
+    validation.check(after, version.type)
+    if is_unchanged(version, after):
+        return Step(None, current=version)
+    return Step(Change("PATCH", version.type, version.id, version, after), current=version)
+
+
+def applied(document: Json, body: object) -> object:
+    """The document after the patch: a list is a JSON Patch, a Parameters resource a FHIRPath Patch."""
+    if isinstance(body, list):
+        return patch_json.apply(document, body)
+    if isinstance(body, dict) and body.get("resourceType") == "Parameters":
+        validation.check(body, "Parameters")
+        return patch_fhirpath.apply(document, body)
+    raise BadRequest("A patch is a JSON Patch (an array of operations) or a Parameters resource (FHIRPath Patch).")

@@ -1,0 +1,54 @@
+"""search by GET and POST, on a type and at the root: https://hl7.org/fhir/R4/http.html#search."""
+
+from __future__ import annotations
+
+from fhir_server.access.limits import Access
+from fhir_server.interactions import pages
+from fhir_server.interactions.server import Server
+from fhir_server.model import FhirRequest, FhirResponse, Pairs
+from fhir_server.search import compile as compiling
+from fhir_server.search import cursor, grammar
+from fhir_server.search.query import Query
+from fhir_server.store import reader
+
+
+async def search(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
+    """One page of matches as a searchset Bundle. Raises BadRequest for what cannot be understood.
+
+    Unknown parameters are refused unless the client prefers lenient handling: a filter must not evaporate silently.
+    """
+    query = grammar.parse(
+        request.type,
+        request.query,
+        parameters=server.parameters,
+        base_url=server.settings.base_url,
+        strict=request.prefer.handling != "lenient",
+        default_count=server.settings.page_size_default,
+        max_count=server.settings.page_size_max,
+    )
+    total = None
+    if query.count == 0 or query.total is not None and query.total != "none":
+        total = await reader.count(access, server.database, compiling.count_plan(query, access.limit))
+    if query.count == 0:
+        return answer(request, query, (), total, None)
+    page = await reader.run(access, server.database, compiling.plan(query, access.limit, secret=server.secret))
+    following = cursor.encode(query, page.next, server.secret) if page.next else None
+    base = request.base_url.encode()
+    return answer(request, query, tuple(pages.match_entry(base, found) for found in page.versions), total, following)
+
+
+def answer(
+    request: FhirRequest, query: Query, entries: tuple[bytes, ...], total: int | None, following: str | None
+) -> FhirResponse:
+    """The searchset: `self` says what was applied, in full; `next` is a GET also after a POST."""
+    address = f"{request.base_url}/{request.type}" if request.type else request.base_url
+    links = [pages.link("self", address, self_pairs(query))]
+    if following is not None:
+        links.append(pages.link("next", address, (*query.applied, ("_cursor", following))))
+    if query.issues:
+        entries = (*entries, pages.outcome_entry(query.issues))
+    return FhirResponse(200, text=pages.bundle("searchset", links, entries, total))
+
+
+def self_pairs(query: Query) -> Pairs:
+    return (*query.applied, ("_cursor", query.cursor)) if query.cursor else query.applied

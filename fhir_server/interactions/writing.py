@@ -1,0 +1,102 @@
+"""What create, update, patch and delete share: a write is first made ready as a `Step`, then committed.
+
+Rule: a verb only makes the step. A transaction makes many and commits them once; here one is committed, and made anew
+when somebody else wrote in between, so that no update is lost and nobody fails for being second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from fhir_server.access.limits import Access
+from fhir_server.interactions.server import Server
+from fhir_server.model import Change, Commit, Condition, FhirRequest, FhirResponse, Preconditions, Version
+from fhir_server.store.committer import ConditionChanged, VersionChanged
+from resources import json_codec
+from resources.outcome import BadRequest, Conflict, Issue, PreconditionFailed, operation_outcome
+
+TRIES = 12
+FIRST_PAUSE_SECONDS = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One write made ready. `change` is None where nothing is to be written: then `current` is the answer (None for a
+    delete of what is not there). `created` tells 201 from 200."""
+
+    change: Change | None
+    current: Version | None = None
+    conditions: tuple[Condition, ...] = ()
+    created: bool = False
+
+
+Prepare = Callable[[Server, Access, FhirRequest], Awaitable[Step]]
+
+
+async def carry_out(server: Server, access: Access, request: FhirRequest, prepare: Prepare) -> FhirResponse:
+    """Prepare and commit one write. Raises what `prepare` raises, Conflict when others keep writing."""
+    pause = FIRST_PAUSE_SECONDS
+    for _ in range(TRIES):
+        step = await prepare(server, access, request)
+        if step.change is None:
+            return written(request, step, step.current)
+        try:
+            [version] = await server.committer.commit(access, Commit((step.change,), step.conditions))
+        except (VersionChanged, ConditionChanged):
+            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - spreads the retries, guards nothing
+            pause *= 2
+            continue
+        return written(request, step, version)
+    raise Conflict("Others keep changing this resource at the same time. Try again.", code="conflict")
+
+
+def written(request: FhirRequest, step: Step, version: Version | None) -> FhirResponse:
+    """The answer to a write (https://hl7.org/fhir/R4/http.html#ops for `Prefer: return`)."""
+    if version is None or version.deleted:
+        return FhirResponse(204, version=version.version if version else None)
+    location = f"{request.base_url}/{version.key}/_history/{version.version}"
+    text = version.text
+    if request.prefer.returns == "minimal":
+        text = None
+    elif request.prefer.returns == "OperationOutcome":
+        text = json_codec.encode(operation_outcome([told(step, version)]))
+    elif request.content is not None:
+        text = None  # what was streamed in is not echoed
+    return FhirResponse(
+        201 if step.created else 200,
+        text=text,
+        version=version.version,
+        last_modified=version.last_updated,
+        location=location,
+    )
+
+
+def told(step: Step, version: Version) -> Issue:
+    """In words, what the write did."""
+    if step.change is None:
+        words = f"{version.key} is as it was: version {version.version}. Nothing was written."
+    else:
+        words = f"{version.key} is now at version {version.version}."
+    return Issue("information", "informational", words)
+
+
+def check_if_match(when: Preconditions, current: Version | None, name: str) -> None:
+    """If-Match names the version that the client knows. Raises PreconditionFailed for another one or none."""
+    wanted = when.if_match
+    if wanted is None:
+        return
+    if current is None or current.deleted:
+        raise PreconditionFailed(f"If-Match asks for a version of {name}, but there is none.")
+    if wanted not in ("*", str(current.version)):
+        raise PreconditionFailed(
+            f"{name} is at version {current.version}, If-Match names {wanted}. Read it again and repeat the change."
+        )
+
+
+def check_body(request: FhirRequest) -> None:
+    """A write needs a resource. Raises BadRequest."""
+    if not isinstance(request.body, dict):
+        raise BadRequest("The body must be a resource: a JSON object with a resourceType.", code="structure")
