@@ -27,7 +27,7 @@ _TOO_DEEP = f"The body is nested more than {MAX_DEPTH} levels deep."
 _BOM = b"\xef\xbb\xbf"
 _INT64 = range(-(2**63), 2**63)
 _HIDING = re.compile(rb"\\u00(?:00|3[aA])")
-_NEGATIVE_ZERO = re.compile(rb"-0(?![0-9.eE\"])")
+_NEGATIVE_ZERO = re.compile(rb"-0(?=[\s,\]}]|$)")
 
 
 class Numeral(Decimal):
