@@ -23,9 +23,11 @@ from typing import IO, Any, Final, Self
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from fhir_server import follow
+
 REPLICA_SET: Final = "rs0"
 OLDEST_MAJOR_VERSION: Final = 6
-START_TIMEOUT_SECONDS: Final = 60.0
+START_TIMEOUT_SECONDS: Final = 120.0  # recovery of the journal included
 STOP_TIMEOUT_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.02
 OPLOG_MEGABYTES: Final = 1024
@@ -37,15 +39,6 @@ NO_MONGOD: Final = (
     "Start MongoDB 6 or newer as a replica set (`docker compose up -d mongo`) and set MONGODB_URI, "
     'for example MONGODB_URI="mongodb://127.0.0.1:27017/?replicaSet=rs0".'
 )
-
-# Run by a small Python that then becomes mongod. NOTE: a preexec_fn would do the same, but is unsafe with threads.
-# PR_SET_PDEATHSIG (1) survives exec; the parent may have died before it was set, hence the second look.
-_FOLLOW_PARENT: Final = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-if os.getppid() == int(sys.argv[1]):
-    os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 class EmbeddedMongoError(Exception):
@@ -161,9 +154,8 @@ class EmbeddedMongo:
 
     def _launch(self, mongod: Path) -> None:
         port = _choose_port(self.data_dir / "mongod.port")
-        command = self._command(mongod, port)
-        if sys.platform == "linux":
-            command = [sys.executable, "-I", "-S", "-c", _FOLLOW_PARENT, str(os.getpid()), *command]
+        # NOTE: a preexec_fn could do what `follow` does, but is unsafe in a process with threads.
+        command = [sys.executable, "-I", "-S", follow.__file__, str(os.getpid()), *self._command(mongod, port)]
         with (self.data_dir / "mongod.log").open("ab") as log:
             # Its own session: Ctrl-C in the terminal must reach mongod only after the server has drained.
             self.process = subprocess.Popen(  # noqa: S603

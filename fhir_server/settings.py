@@ -77,7 +77,9 @@ class Settings(BaseSettings):
         description="Share of mongod's cache that the transactions in flight may fill together, 0 to 1.",
     )
     embedded_cache_gb: float = Field(
-        default=1.0, ge=0.25, description="Cache of the embedded mongod, in gigabytes; a Bundle of 25,000 entries needs 4."
+        default=1.0,
+        ge=0.25,
+        description="Cache of the embedded mongod, in gigabytes; a Bundle of 25,000 entries needs 4.",
     )
 
     def environment(self) -> dict[str, str]:
