@@ -5,5 +5,6 @@ run       starts MongoDB where needed, then the server, then fills in the demo h
 load      sends files of resources to a running server
 demo      writes the demo hospital's Bundles, or loads them
 doctor    what is missing on this machine and how to get it
+options   settings of the environment under the options given
 version   the versions that a bug report needs
 """

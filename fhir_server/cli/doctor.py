@@ -16,6 +16,7 @@ import click
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from fhir_server.cli.options import settings_from
 from fhir_server.embedded import NO_MONGOD, OLDEST_MAJOR_VERSION, find_mongod, mongod_version
 from fhir_server.settings import Settings
 from fhir_server.workers import listen
@@ -47,7 +48,7 @@ class Check:
 )
 def doctor(data: Path) -> None:
     """Say what is missing on this machine and how to get it."""
-    settings = Settings()
+    settings = settings_from()
     missing = False
     for check in checks(settings, data):
         sign = "ok     " if check.good else "MISSING" if check.needed else "absent "

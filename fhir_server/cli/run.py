@@ -14,10 +14,10 @@ from typing import Any
 
 import click
 import httpx
-from pydantic import ValidationError
 from rich.console import Console
 
 from fhir_server.cli.demo import fill_in
+from fhir_server.cli.options import settings_from
 from fhir_server.embedded import EmbeddedMongo, EmbeddedMongoError
 from fhir_server.settings import Settings
 from fhir_server.workers import Workers, WorkersError, listen
@@ -83,15 +83,6 @@ def run(
         listener.close()
         if mongo is not None:
             mongo.stop()
-
-
-def settings_from(**options: Any) -> Settings:
-    """The settings of the environment under the options that were given; a usage error names what is wrong."""
-    try:
-        return Settings(**{name: value for name, value in options.items() if value is not None})
-    except ValidationError as error:
-        lines = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
-        raise click.UsageError("Settings that cannot be used:\n  " + "\n  ".join(lines)) from error
 
 
 def check_open(settings: Settings) -> None:

@@ -5,7 +5,8 @@ import socket
 import pytest
 from click.testing import CliRunner
 
-from fhir_server.cli.run import is_loopback, origin, run, settings_from, with_address
+from fhir_server.cli.options import settings_from
+from fhir_server.cli.run import is_loopback, origin, run, with_address
 
 
 @pytest.fixture(autouse=True)
