@@ -1,0 +1,97 @@
+"""The front door: one ASGI application for everything below `/fhir`.
+
+Rule: whatever happens, the client gets one answer, in FHIR's words and with the request's id, and a log never holds
+what was in the request. The way of a request: `parse` → `dispatch` → `render`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from fhir_server.http import headers as reading
+from fhir_server.http import parse, render
+from fhir_server.http.limits import Receive
+from fhir_server.http.negotiate import DEFAULT, Representation
+from fhir_server.http.render import Rendered, Send
+from fhir_server.interactions.dispatch import dispatch, failure
+from fhir_server.interactions.server import Server
+from fhir_server.model import FhirRequest, FhirResponse, Interaction
+from fhir_server.settings import Settings
+from resources.outcome import FhirError, InternalError, Unavailable
+
+logger = logging.getLogger(__name__)
+
+PLAIN = Representation(DEFAULT)
+_SAFE = frozenset(Interaction) - {
+    Interaction.CREATE,
+    Interaction.UPDATE,
+    Interaction.PATCH,
+    Interaction.DELETE,
+    Interaction.BUNDLE,
+    Interaction.OPERATION,
+}
+
+
+class Door:
+    """Answers FHIR requests by a `Server`, from `open` to `close`; before and after, 503."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.server: Server | None = None
+
+    def open(self, server: Server) -> None:
+        """Begin to answer."""
+        self.server = server
+
+    def close(self) -> None:
+        """Answer no more."""
+        self.server = None
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """ASGI for scopes of type `http` whose path begins with `/fhir`."""
+        headers = reading.collect(scope["headers"])
+        request_id = reading.request_id(headers)
+        try:
+            rendered = await self._answer(scope, headers, receive, request_id)
+        except FhirError as error:
+            rendered = await render.render(failure(error), parse.for_error(scope, headers), request_id)
+        except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the client gets an answer
+            _log("request failed", error, request_id)
+            wrong = InternalError(f"The server failed. It was logged under the request id {request_id}.")
+            rendered = await render.render(failure(wrong), PLAIN, request_id)
+        try:
+            await render.send(send, rendered, head=scope["method"] == "HEAD")
+        except Exception as error:  # noqa: BLE001 - too late for another answer; the ASGI server breaks the connection off
+            _log("answer broken off", error, request_id)
+
+    async def _answer(
+        self, scope: Mapping[str, Any], headers: reading.Headers, receive: Receive, request_id: str
+    ) -> Rendered:
+        if self.server is None:
+            raise Unavailable("The server is waiting for its database.")
+        request, representation = await parse.parse(scope, headers, receive, self.settings, request_id)
+        if request.interaction in _SAFE:
+            response = await self._in_time(self.server, request)
+        else:
+            response = await dispatch(self.server, request)
+        return await render.render(response, representation, request_id)
+
+    async def _in_time(self, server: Server, request: FhirRequest) -> FhirResponse:
+        """What only reads is given up after a while; a write never: nobody could say then whether it happened."""
+        try:
+            async with asyncio.timeout(self.settings.request_timeout_seconds):
+                return await dispatch(server, request)
+        except TimeoutError:
+            raise Unavailable(
+                f"No answer within {self.settings.request_timeout_seconds:g} seconds. Ask for less at a time."
+            ) from None
+
+
+def _log(event: str, error: Exception, request_id: str) -> None:
+    """Which error and where, but not its message: that may hold what a patient's record says."""
+    place = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    logger.error(event, extra={"request_id": request_id, "error": type(error).__name__, "place": place})

@@ -1,0 +1,103 @@
+"""Request headers as the FHIR specification means them: preconditions, Prefer, the request's id.
+
+Rule: read once into a dict of bytes; only what is there is parsed.
+See https://hl7.org/fhir/R4/http.html#custom-headers.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+
+from fhir_server.interactions import address
+from fhir_server.model import Preconditions, Prefer
+
+MAX_BYTES = 64 * 1024
+"""All header names and values together."""
+_REPEATABLE = frozenset({b"accept", b"accept-encoding", b"prefer", b"if-match", b"if-none-match"})
+_NO_PRECONDITIONS = Preconditions()
+_NO_PREFERENCE = Prefer()
+_CONDITIONAL = frozenset({b"if-match", b"if-none-match", b"if-modified-since", b"if-none-exist"})
+_sane_id = re.compile(rb"[A-Za-z0-9._:\-]{1,64}").fullmatch
+_preference = re.compile(r"(return|handling)\s*=\s*(\"[^\"]*\"|[^\s,;]+)", re.IGNORECASE)
+_RETURNS = {"minimal": "minimal", "representation": "representation", "operationoutcome": "OperationOutcome"}
+_HANDLING = frozenset({"strict", "lenient"})
+
+Headers = dict[bytes, bytes]
+"""Names in lower case, as ASGI gives them."""
+
+
+def collect(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The headers of a request; lists in several lines are joined (RFC 9110 §5.3), else the last line counts."""
+    headers: Headers = {}
+    for name, value in raw:
+        if name in headers and name in _REPEATABLE:
+            headers[name] += b"," + value
+        else:
+            headers[name] = value
+    return headers
+
+
+def text(headers: Headers, name: bytes) -> str:
+    """The value of a header as text, empty when it is not there; bytes that are not UTF-8 become Latin-1."""
+    value = headers.get(name)
+    if value is None:
+        return ""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def request_id(headers: Headers) -> str:
+    """The client's X-Request-Id when it is short and plain, else a new one."""
+    given = headers.get(b"x-request-id")
+    if given is not None and _sane_id(given):
+        return given.decode("ascii")
+    return secrets.token_hex(8)
+
+
+def preconditions(headers: Headers, type_: str | None) -> Preconditions:
+    """The conditional headers. Raises BadRequest for a malformed tag or criteria.
+
+    A malformed date is ignored (RFC 9110 §13.1.3).
+    """
+    if _CONDITIONAL.isdisjoint(headers):
+        return _NO_PRECONDITIONS
+    if_match, if_none_match = text(headers, b"if-match"), text(headers, b"if-none-match")
+    criteria = text(headers, b"if-none-exist")
+    return Preconditions(
+        if_match=address.version_of(if_match, "If-Match") if if_match else None,
+        if_none_match=address.version_of(if_none_match, "If-None-Match") if if_none_match else None,
+        if_modified_since=_http_date(text(headers, b"if-modified-since")),
+        if_none_exist=address.criteria(criteria, str(type_), "If-None-Exist") if criteria else None,
+    )
+
+
+def _http_date(value: str) -> datetime | None:
+    if not value:
+        return None
+    try:
+        found = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def prefer(headers: Headers) -> Prefer:
+    """The preferences that FHIR knows; others are ignored (RFC 7240 §2)."""
+    value = headers.get(b"prefer")
+    return _NO_PREFERENCE if value is None else _prefer(value.decode("latin-1"))
+
+
+@lru_cache(maxsize=64)
+def _prefer(value: str) -> Prefer:
+    found: dict[str, str] = {}
+    for name, preferred in _preference.findall(value):
+        found.setdefault(name.lower(), preferred.strip('"').lower())
+    handling = found.get("handling")
+    return Prefer(_RETURNS.get(found.get("return", "")), handling if handling in _HANDLING else None)

@@ -1,0 +1,127 @@
+"""`FhirResponse` → what ASGI sends.
+
+Rule: what clients stored is never run by a browser that opens it: no sniffing, no scripts, and what could be a page is
+a download. See https://hl7.org/fhir/R4/http.html and RFC 9110.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import formatdate
+from functools import lru_cache
+from typing import Any
+
+from fhir_server.http.negotiate import FHIR_XML, Representation, media_type
+from fhir_server.model import Content, FhirResponse
+from resources import json_codec, xml_codec
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+RawHeaders = list[tuple[bytes, bytes]]
+
+GZIP_FROM = 2048
+"""Bytes from which compression is worth its time: below, hardly a packet is saved."""
+THREAD_FROM = 256 * 1024
+"""Bytes from which compression goes to a thread, so that other requests need not wait for it."""
+GZIP_LEVEL = 1
+_INERT = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox")
+_ALWAYS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"private, no-cache")]
+_VARY = (b"vary", b"Accept, Accept-Encoding")
+_HARMLESS = ("application/pdf", "text/plain", "image/png", "image/jpeg", "image/gif", "image/webp", "application/dicom")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An answer ready to be sent: `chunks` instead of `body` where it is streamed."""
+
+    status: int
+    headers: RawHeaders
+    body: bytes = b""
+    chunks: AsyncIterator[bytes] | None = None
+
+
+async def render(response: FhirResponse, as_: Representation, request_id: str) -> Rendered:
+    """The answer in the representation that the client wants."""
+    headers = _headers(response, request_id)
+    if response.stream is not None:
+        headers += _content_headers(response.stream, as_)
+        return Rendered(response.status, headers, chunks=response.stream.chunks)
+    if response.status in (204, 304):
+        return Rendered(response.status, headers)
+    body = b""
+    if response.text is not None:
+        body = await _body(response.text, as_, headers)
+        headers.append((b"content-type", as_.format.content_type))
+    headers.append((b"content-length", b"%d" % len(body)))
+    return Rendered(response.status, headers, body)
+
+
+async def send(send_: Send, rendered: Rendered, *, head: bool) -> None:
+    """Send it; `head` leaves the body out but not what the headers say of it.
+
+    What the stream raises ends it there: the connection is then broken off by the ASGI server, and the client knows.
+    """
+    await send_({"type": "http.response.start", "status": rendered.status, "headers": rendered.headers})
+    if rendered.chunks is not None and not head:
+        async for chunk in rendered.chunks:
+            await send_({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send_({"type": "http.response.body", "body": b"" if head else rendered.body})
+
+
+def _headers(response: FhirResponse, request_id: str) -> RawHeaders:
+    headers = [*_ALWAYS, _VARY, (b"x-request-id", request_id.encode("ascii"))]
+    if response.stream is None:
+        headers.append(_INERT)
+    if response.version is not None:
+        headers.append((b"etag", b'W/"%d"' % response.version))
+    if response.last_modified is not None:
+        headers.append((b"last-modified", _http_date(response.last_modified)))
+    if response.location is not None:
+        name = b"location" if response.status == 201 else b"content-location"
+        headers.append((name, response.location.encode("ascii")))
+    headers.extend((name.lower().encode("ascii"), value.encode("latin-1")) for name, value in response.headers)
+    return headers
+
+
+def _http_date(moment: datetime) -> bytes:
+    return _http_date_of(int(moment.timestamp()))
+
+
+@lru_cache(maxsize=4096)
+def _http_date_of(seconds: int) -> bytes:
+    return formatdate(seconds, usegmt=True).encode("ascii")
+
+
+async def _body(text: bytes, as_: Representation, headers: RawHeaders) -> bytes:
+    """The text in its format, compressed where that helps; adds Content-Encoding to `headers`."""
+    if as_.format.name == FHIR_XML:
+        text = xml_codec.encode(json_codec.decode(text))
+    elif as_.pretty:
+        text = json_codec.pretty(text)
+    if not as_.gzip or len(text) < GZIP_FROM:
+        return text
+    headers.append((b"content-encoding", b"gzip"))
+    if len(text) < THREAD_FROM:
+        return gzip.compress(text, GZIP_LEVEL, mtime=0)
+    return await asyncio.to_thread(gzip.compress, text, GZIP_LEVEL, mtime=0)
+
+
+def _content_headers(content: Content, as_: Representation) -> RawHeaders:
+    """Headers of a streamed body. Shown in the browser only where nothing in it can run; else it is a download."""
+    if content.content_type == as_.format.name:
+        return [(b"content-type", as_.format.content_type), _INERT]
+    media = _plain(content.content_type) or b"application/octet-stream"
+    headers = [(b"content-type", media)]
+    if content.security_context and (context := _plain(content.security_context)):
+        headers.append((b"x-security-context", context))
+    if media_type(media.decode("ascii")).name not in _HARMLESS:
+        headers += [(b"content-disposition", b"attachment"), _INERT]
+    return headers
+
+
+def _plain(value: str) -> bytes | None:
+    """A stored text as a header's value, None where it has characters that cannot stand in one."""
+    return value.encode("ascii") if value.isascii() and value.isprintable() else None
