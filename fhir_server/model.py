@@ -144,10 +144,12 @@ class Version:
 
     @property
     def deleted(self) -> bool:
+        """Whether this version is a deletion."""
         return self.text is None
 
     @property
     def last_updated(self) -> datetime:
+        """`updated` as a datetime in UTC."""
         return datetime.fromtimestamp(self.updated // 1_000_000, UTC).replace(microsecond=self.updated % 1_000_000)
 
 

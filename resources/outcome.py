@@ -23,8 +23,11 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One problem: `severity` (fatal, error, warning, information), `code` (IssueType, https://hl7.org/fhir/R4/valueset-issue-type.html),
-    `diagnostics` in words that a person can act on, `expression` the FHIRPath of the element concerned."""
+    """One problem: `severity` (fatal, error, warning, information), `code` (IssueType), `diagnostics` in words that a
+    person can act on, `expression` the FHIRPath of the element concerned.
+
+    See https://hl7.org/fhir/R4/valueset-issue-type.html.
+    """
 
     severity: str
     code: str
@@ -32,6 +35,7 @@ class Issue:
     expression: str | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """OperationOutcome.issue."""
         issue: dict[str, Any] = {"severity": self.severity, "code": self.code, "diagnostics": self.diagnostics}
         if self.expression:
             issue["expression"] = [self.expression]
@@ -58,9 +62,7 @@ class FhirError(Exception):
         issues: Sequence[Issue] = (),
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
-        self.issues: tuple[Issue, ...] = tuple(issues) or (
-            Issue("error", code or self.code, diagnostics, expression),
-        )
+        self.issues: tuple[Issue, ...] = tuple(issues) or (Issue("error", code or self.code, diagnostics, expression),)
         self.headers = tuple(headers)
         super().__init__("; ".join(issue.diagnostics for issue in self.issues))
 
@@ -78,7 +80,7 @@ class Unauthorized(FhirError):
 
 
 class Forbidden(FhirError):
-    """The caller may not do this at all. (A resource that must not be seen is a NotFound.)"""
+    """The caller may not do this at all (a resource that must not be seen is a NotFound)."""
 
     status, code = 403, "forbidden"
 

@@ -67,6 +67,7 @@ class Structure:
 
     @property
     def is_resource(self) -> bool:
+        """Whether it is one of the concrete resource types."""
         return self.kind == "resource"
 
 

@@ -1,8 +1,8 @@
 """Regenerate `resources/definitions/*.json.gz` from HL7's published R4 4.0.1 package.
 
 The package is npm's `hl7.fhir.r4.examples` 4.0.1 (CC0-1.0, published by HL7), which carries the specification's
-StructureDefinitions, SearchParameters, CompartmentDefinitions, CodeSystems, ValueSets and value-set expansions beside the
-examples:
+StructureDefinitions, SearchParameters, CompartmentDefinitions, CodeSystems, ValueSets and value-set expansions
+beside the examples:
 
     npm pack hl7.fhir.r4.examples@4.0.1 && tar xzf hl7.fhir.r4.examples-4.0.1.tgz
     python scripts/build_definitions.py package
@@ -33,6 +33,7 @@ SEARCH_PARAMETER_MEMBERS = (
 
 
 def main(package: Path) -> None:
+    """Write all four files."""
     documents = Package(package)
     structures = dict(documents.structures())
     write("structures", structures)
@@ -42,6 +43,7 @@ def main(package: Path) -> None:
 
 
 def write(name: str, value: Any) -> None:
+    """Write one file, packed without a time stamp."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=False).encode()
     path = OUTPUT / f"{name}.json.gz"
     with path.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed:
@@ -56,6 +58,7 @@ class Package:
         self.folder = folder
 
     def all(self, type_: str) -> Iterator[Json]:
+        """Every resource of this type."""
         for path in sorted(self.folder.glob(f"{type_}-*.json")):
             document = json.loads(path.read_bytes())
             if document.get("resourceType") == type_:
@@ -124,13 +127,15 @@ class Terminology:
         }
 
     def codes(self, url: str) -> dict[str, list[str]] | None:
+        """System → codes of a value set, None where it cannot be enumerated."""
         expansion = self.expansions.get(url)
         if expansion and (found := expanded(expansion)):
             return found
         return self.composed(url, frozenset())
 
     def composed(self, url: str, seen: frozenset[str]) -> dict[str, list[str]] | None:
-        url = url.split("|")[0]
+        """From `compose`; `seen` are the value sets on the way here."""
+        url = url.partition("|")[0]
         value_set = self.value_sets.get(url)
         if value_set is None or url in seen or value_set.get("compose", {}).get("exclude"):
             return None
@@ -154,6 +159,7 @@ class Terminology:
 
 
 def concepts(nested: Iterable[Json]) -> Iterator[str]:
+    """All codes of a tree of concepts."""
     for concept in nested:
         yield concept["code"]
         yield from concepts(concept.get("concept", ()))
@@ -177,6 +183,7 @@ def expanded(expansion: Json) -> dict[str, list[str]] | None:
 
 
 def structure(definition: Json) -> Iterator[tuple[str, Json]]:
+    """The structures of one StructureDefinition: itself and its backbone elements."""
     root = definition["type"]
     elements = definition["snapshot"]["element"]
     parents = {element["path"].rpartition(".")[0] for element in elements}
@@ -194,6 +201,7 @@ def structure(definition: Json) -> Iterator[tuple[str, Json]]:
 
 
 def element_digest(element: Json, path: str, is_backbone: bool, *, is_root: bool) -> Json:
+    """What the server reads of an ElementDefinition."""
     digest: Json = {"min": element["min"], "max": element["max"], "types": []}
     if "contentReference" in element:
         digest["types"] = [element["contentReference"].removeprefix("#")]
@@ -204,7 +212,7 @@ def element_digest(element: Json, path: str, is_backbone: bool, *, is_root: bool
             digest.setdefault("targets", {})[type_["code"]] = targets
     binding = element.get("binding", {})
     if binding.get("strength") == "required" and "valueSet" in binding:
-        digest["valueSet"] = binding["valueSet"].split("|")[0]
+        digest["valueSet"] = binding["valueSet"].partition("|")[0]
     if element.get("isSummary"):
         digest["summary"] = True
     if element.get("isModifier"):
@@ -215,6 +223,7 @@ def element_digest(element: Json, path: str, is_backbone: bool, *, is_root: bool
 
 
 def type_code(type_: Json, element: Json, *, is_root: bool) -> str:
+    """The name of an element's type; FHIRPath system types are replaced by the FHIR type they stand for."""
     code: str = type_["code"]
     if not code.startswith(FHIRPATH_TYPE):
         return code

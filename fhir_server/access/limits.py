@@ -20,7 +20,7 @@ class Access:
     principal: Principal
     reason: str | None = None
 
-    def limit(self, type_: str) -> Expr:
+    def limit(self, type_: str) -> Expr:  # noqa: ARG002 - every type alike, until access control exists
         """The tree that every resource of this type must satisfy to be seen or written."""
         return EVERYTHING
 

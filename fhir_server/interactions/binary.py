@@ -95,6 +95,7 @@ async def split(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[byte
 
 
 async def joined(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The beginning, then the rest."""
     yield head
     async for chunk in rest:
         yield chunk
@@ -118,6 +119,7 @@ def answer(server: Server, access: Access, request: FhirRequest, version: Versio
 
 
 async def once(content: bytes) -> AsyncIterator[bytes]:
+    """The content as a stream of one piece."""
     yield content
 
 

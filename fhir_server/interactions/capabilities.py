@@ -60,6 +60,7 @@ def statement(server: Server, base_url: str) -> Json:
 
 
 def rest(server: Server) -> Json:
+    """What the REST endpoint offers."""
     described: Json = {
         "mode": "server",
         "security": {
@@ -75,10 +76,9 @@ def rest(server: Server) -> Json:
 
 
 def system_interactions(server: Server) -> list[Json]:
+    """The interactions at the base URL."""
     codes = [
-        code.value
-        for code in (Interaction.HISTORY_SYSTEM, Interaction.SEARCH_SYSTEM)
-        if code in server.interactions
+        code.value for code in (Interaction.HISTORY_SYSTEM, Interaction.SEARCH_SYSTEM) if code in server.interactions
     ]
     if Interaction.BUNDLE in server.interactions:
         codes += ["transaction", "batch"]
@@ -112,6 +112,7 @@ def resource(server: Server, type_: str) -> Json:
 
 
 def operations(server: Server, level: str, type_: str | None) -> list[Json]:
+    """The operations that can be called at this level."""
     return [
         {"name": name, "definition": operation.definition, "documentation": operation.summary}
         for name, operation in sorted(server.operations.items())

@@ -80,4 +80,5 @@ def key(query: Query) -> str:
 
 
 def said(query: Query) -> str:
+    """The criteria, for the words of an error."""
     return "&".join(f"{name}={value}" for name, value in query.criteria)

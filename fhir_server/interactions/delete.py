@@ -58,5 +58,3 @@ async def delete_many(server: Server, access: Access, request: FhirRequest) -> F
         told = Issue("information", "informational", f"{len(changes)} {request.type} resources were deleted.")
         return FhirResponse(200, text=json_codec.encode(operation_outcome([told])))
     raise Conflict("Others keep changing the matching resources at the same time. Try again.")
-
-

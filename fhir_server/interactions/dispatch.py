@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 async def dispatch(server: Server, request: FhirRequest) -> FhirResponse:
-    """Answer a request. A `FhirError` becomes its OperationOutcome; anything else a 500 that tells nothing of our inside."""
+    """Answer a request. A `FhirError` becomes its OperationOutcome; anything else a 500 that hides our inside."""
     try:
         access = Access.open(request.principal)
         return await find(server, request)(server, access, request)

@@ -61,6 +61,7 @@ async def history(server: Server, access: Access, request: FhirRequest) -> FhirR
 
 
 async def exists(server: Server, access: Access, request: FhirRequest) -> bool:
+    """Whether the instance ever was; a history that `_since` leaves empty is no 404."""
     return await reader.read(access, server.database, str(request.type), str(request.id)) is not None
 
 
@@ -104,4 +105,5 @@ def span(name: str, value: str) -> tuple[int, int]:
 
 
 def first_instant(name: str, value: str) -> int:
+    """First microsecond of a date or instant."""
     return span(name, value)[0]

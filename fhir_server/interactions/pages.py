@@ -20,9 +20,7 @@ def link(relation: str, address: str, pairs: Pairs) -> dict[str, str]:
     return {"relation": relation, "url": f"{address}?{query}" if query else address}
 
 
-def bundle(
-    type_: str, links: Sequence[dict[str, str]], entries: Iterable[bytes], total: int | None = None
-) -> bytes:
+def bundle(type_: str, links: Sequence[dict[str, str]], entries: Iterable[bytes], total: int | None = None) -> bytes:
     """The text of a Bundle of this type around entries that are texts already."""
     head: dict[str, object] = {"resourceType": "Bundle", "type": type_}
     if total is not None:
@@ -37,8 +35,10 @@ def match_entry(base: bytes, version: Version, mode: bytes = b"match") -> bytes:
     """One resource found by a search; `base` is the service base url."""
     assert version.text is not None, "a search finds no tombstones"  # noqa: S101 - the compiler's contract
     return b"".join(
-        (b'{"fullUrl":"', base, b"/", version.key.encode(), b'","resource":', version.text)
-        + (b',"search":{"mode":"', mode, b'"}}')
+        (
+            *(b'{"fullUrl":"', base, b"/", version.key.encode(), b'","resource":', version.text),
+            *(b',"search":{"mode":"', mode, b'"}}'),
+        )
     )
 
 
@@ -53,8 +53,10 @@ def history_entry(base: bytes, version: Version) -> bytes:
     url = version.type.encode() if version.method == "POST" and version.version == 1 else key
     status = b"204" if version.deleted else b"201" if version.version == 1 else b"200"
     return b"".join(
-        (b'{"fullUrl":"', base, b"/", key, b'"', b',"resource":' if version.text else b"", version.text or b"")
-        + (b',"request":{"method":"', version.method.encode(), b'","url":"', url, b'"}')
-        + (b',"response":{"status":"', status, b'","etag":"W/\\"', str(version.version).encode())
-        + (b'\\"","lastModified":"', instant_text(version.updated).encode(), b'"}}')
+        (
+            *(b'{"fullUrl":"', base, b"/", key, b'"', b',"resource":' if version.text else b"", version.text or b""),
+            *(b',"request":{"method":"', version.method.encode(), b'","url":"', url, b'"}'),
+            *(b',"response":{"status":"', status, b'","etag":"W/\\"', str(version.version).encode()),
+            *(b'\\"","lastModified":"', instant_text(version.updated).encode(), b'"}}'),
+        )
     )

@@ -59,6 +59,4 @@ def refuse_parameters(request: FhirRequest) -> None:
     """A read takes no parameters: one that we do not know might have been meant to hide something."""
     if request.query:
         names = ", ".join(sorted({name for name, _ in request.query}))
-        raise BadRequest(
-            f"A read takes no parameters but _format and _pretty; found: {names}.", code="not-supported"
-        )
+        raise BadRequest(f"A read takes no parameters but _format and _pretty; found: {names}.", code="not-supported")

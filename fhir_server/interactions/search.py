@@ -27,7 +27,7 @@ async def search(server: Server, access: Access, request: FhirRequest) -> FhirRe
         max_count=server.settings.page_size_max,
     )
     total = None
-    if query.count == 0 or query.total is not None and query.total != "none":
+    if query.count == 0 or query.total not in (None, "none"):
         total = await reader.count(access, server.database, compiling.count_plan(query, access.limit))
     if query.count == 0:
         return answer(request, query, (), total, None)
@@ -51,4 +51,5 @@ def answer(
 
 
 def self_pairs(query: Query) -> Pairs:
+    """What was applied, and the page that this is."""
     return (*query.applied, ("_cursor", query.cursor)) if query.cursor else query.applied

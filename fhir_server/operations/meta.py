@@ -48,6 +48,7 @@ async def meta_delete(server: Server, access: Access, request: FhirRequest) -> F
 async def changed(
     server: Server, access: Access, request: FhirRequest, combine: Callable[[list[object], list[object]], list[object]]
 ) -> FhirResponse:
+    """Write the meta that `combine(present, given)` makes of each list."""
     given: Json | None = parameters.one(parameters.given(request), "meta", "valueMeta")
     if given is None:
         raise BadRequest(f"${request.operation} needs a parameter meta (valueMeta).", code="required")
@@ -70,6 +71,7 @@ async def changed(
 
 
 def answered(version: Version) -> FhirResponse:
+    """The meta of a version as the operation returns it."""
     value = json_codec.decode(version.text or b"").get("meta", {})
     text = json_codec.encode(parameters.returned("return", "valueMeta", value))
     return FhirResponse(200, text=text, version=version.version, last_modified=version.last_updated)
@@ -81,12 +83,14 @@ def identity(value: object) -> object:
 
 
 def add(present: list[object], given: list[object]) -> list[object]:
+    """Those present and, after them, those given that are new."""
     known = {identity(value) for value in present}
     fresh = {identity(value): value for value in given if identity(value) not in known}
     return [*present, *fresh.values()]
 
 
 def remove(present: list[object], given: list[object]) -> list[object]:
+    """Those present that are not given."""
     unwanted = {identity(value) for value in given}
     return [value for value in present if identity(value) not in unwanted]
 

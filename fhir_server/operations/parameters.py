@@ -13,7 +13,7 @@ from resources.outcome import BadRequest
 
 
 def given(request: FhirRequest) -> list[Json]:
-    """The parameters of a call by POST, each `{"name": …, "value…" | "resource": …}`. Raises BadRequest, Unprocessable."""
+    """The parameters of a call by POST: `{"name": …, "value…" | "resource": …}`. Raises BadRequest, Unprocessable."""
     body = request.body
     if body is None:
         return []

@@ -74,6 +74,7 @@ def unsupported(profile: str | None, type_: str) -> list[Issue]:
 
 
 def outcome(issues: list[Issue]) -> FhirResponse:
+    """200 with these issues."""
     return FhirResponse(200, text=json_codec.encode(operation_outcome(issues)))
 
 
