@@ -55,7 +55,7 @@ _VERSION = _methods(GET=Interaction.VREAD)
 
 
 class Address(NamedTuple):
-    """What a method and a path ask for; `operation` is without `$`. update, patch, delete without `id` are conditional."""
+    """What is asked for; `operation` is without `$`. An update, patch or delete without `id` is conditional."""
 
     interaction: Interaction
     type: str | None = None

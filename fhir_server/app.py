@@ -1,0 +1,115 @@
+"""The composition root: every part is made here, started in order and stopped in reverse.
+
+Rule: plain constructor calls and no globals; the server starts without its database, answers 503, and opens by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from fhir_server.access.limits import Access
+from fhir_server.http import pages
+from fhir_server.http.door import Door
+from fhir_server.http.limits import Receive
+from fhir_server.http.parse import PREFIX
+from fhir_server.http.render import Send
+from fhir_server.interactions.catalogue import INTERACTIONS
+from fhir_server.interactions.server import Server, ordered_id
+from fhir_server.operations.catalogue import OPERATIONS
+from fhir_server.settings import Settings
+from fhir_server.store import blobs, database, schema
+from fhir_server.store.committer import Committer
+from fhir_server.store.database import Database
+from resources.outcome import FhirError
+from resources.parameters import BASE
+
+logger = logging.getLogger(__name__)
+
+Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+RETRY_SECONDS = 1.0
+GC_THRESHOLDS = (50_000, 20, 50)
+"""Far apart: requests make little garbage that counting does not free, and looking for it costs a third of a write."""
+
+
+def create(settings: Settings | None = None) -> Application:
+    """The ASGI application: FHIR below `/fhir`, pages for people and monitoring beside it.
+
+    settings: from the environment when not given.
+    """
+    settings = settings or Settings()
+    door = Door(settings)
+    site = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan(settings, door))
+    site.include_router(pages.state(door))
+    site.include_router(pages.documentation(door))
+
+    async def application(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (scope["path"].startswith(f"{PREFIX}/") or scope["path"] == PREFIX):
+            await door(scope, receive, send)
+        else:
+            await site(scope, receive, send)
+
+    return application
+
+
+def _lifespan(settings: Settings, door: Door) -> Callable[[FastAPI], Any]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        db = await database.connect(settings.mongodb_uri, settings.database)
+        committer = Committer(db, base_url=settings.base_url, cache_share=settings.bundle_cache_share)
+        try:
+            opened = await _open(settings, door, db, committer)
+            async with asyncio.TaskGroup() as tasks:
+                background = tasks.create_task(_background(settings, door, db, committer, opened=opened))
+                yield
+                background.cancel()
+        finally:
+            door.close()
+            await committer.stop()
+            await db.close()
+
+    return lifespan
+
+
+async def _open(settings: Settings, door: Door, db: Database, committer: Committer) -> bool:
+    """Prepare the database and open the door; False when the database is away.
+
+    Raises SchemaTooNew, which ends the server.
+    """
+    access = Access.system("start")
+    try:
+        await schema.prepare(access, db)
+        secret = await schema.secret(access, db)
+        await committer.start()
+    except FhirError as error:
+        logger.warning("waiting for the database: %s", error)
+        return False
+    if settings.cursor_secret is not None:
+        secret = settings.cursor_secret.encode()
+    door.open(Server(settings, db, committer, BASE, secret, INTERACTIONS, OPERATIONS, ordered_id))
+    _settle_memory()
+    return True
+
+
+async def _background(settings: Settings, door: Door, db: Database, committer: Committer, *, opened: bool) -> None:
+    """What need not be waited for: opening later, and clearing away what a crash left half uploaded."""
+    while not opened:
+        await asyncio.sleep(RETRY_SECONDS)
+        opened = await _open(settings, door, db, committer)
+    try:
+        await blobs.sweep(Access.system("start"), db)
+    except FhirError as error:
+        logger.warning("sweep of orphaned blobs put off to the next start: %s", error)
+
+
+def _settle_memory() -> None:
+    """What was made up to now lives as long as the process: the garbage collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)

@@ -1,0 +1,200 @@
+"""The OpenAPI description of the service, made from its CapabilityStatement.
+
+Rule: nothing is said here that the CapabilityStatement does not say; what all types share is written once, under
+`components`, and referred to. See https://spec.openapis.org/oas/v3.1.0 and https://hl7.org/fhir/R4/http.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fhir_server.http.negotiate import FHIR_JSON, FHIR_XML, FORM, JSON_PATCH
+from fhir_server.model import Json
+
+ID_FORM = "^[A-Za-z0-9\\-.]{1,64}$"
+_METHODS = {
+    "read": ("get", "/{type}/{{id}}"),
+    "vread": ("get", "/{type}/{{id}}/_history/{{version_id}}"),
+    "update": ("put", "/{type}/{{id}}"),
+    "patch": ("patch", "/{type}/{{id}}"),
+    "delete": ("delete", "/{type}/{{id}}"),
+    "history-instance": ("get", "/{type}/{{id}}/_history"),
+    "history-type": ("get", "/{type}/_history"),
+    "create": ("post", "/{type}"),
+    "search-type": ("get", "/{type}"),
+}
+_CONDITIONAL = {"update": "put", "patch": "patch", "delete": "delete"}
+_SUCCESS: Mapping[str, str] = {"create": "201", "delete": "204"}
+_HISTORY = ("_count", "_since", "_at")
+
+
+def document(statement: Json) -> Json:
+    """The OpenAPI 3.1 document of the server that `statement`, a CapabilityStatement, describes."""
+    rest = statement["rest"][0]
+    paths: dict[str, Any] = _system_paths(rest)
+    for resource in rest["resource"]:
+        paths |= _type_paths(resource)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": statement["title"],
+            "version": statement["software"]["version"],
+            "description": f"FHIR {statement['fhirVersion']}: {len(rest['resource'])} resource types. "
+            "The CapabilityStatement under /metadata says the same in FHIR's words.",
+        },
+        "servers": [{"url": statement["implementation"]["url"]}],
+        "tags": [{"name": "system"}, *({"name": resource["type"]} for resource in rest["resource"])],
+        "paths": paths,
+        "components": _components(),
+    }
+
+
+def _system_paths(rest: Json) -> Json:
+    codes = {each["code"] for each in rest["interaction"]}
+    paths: Json = {"/metadata": {"get": _operation("system", "capabilities", "The CapabilityStatement")}}
+    if "transaction" in codes:
+        described = _operation("system", "transaction", "Batch or transaction", body="resource")
+        paths["/"] = {"post": described}
+    if "search-system" in codes:
+        described = _operation("system", "searchAll", "Search all types", query=["criteria"])
+        paths.setdefault("/", {})["get"] = described
+    if "history-system" in codes:
+        paths["/_history"] = {"get": _operation("system", "historyAll", "History of everything", query=_HISTORY)}
+    for operation in rest.get("operation", ()):
+        paths[f"/${operation['name']}"] = _invocation("system", operation)
+    return paths
+
+
+def _type_paths(resource: Json) -> Json:
+    type_ = resource["type"]
+    codes = {each["code"] for each in resource["interaction"]}
+    paths: dict[str, Json] = {}
+    for code, (method, template) in _METHODS.items():
+        if code in codes:
+            path = template.format(type=type_)
+            paths.setdefault(path, {})[method] = _interaction(resource, code)
+    for code, method in _CONDITIONAL.items():
+        if code in codes:
+            summary = f"Conditional {code} of {type_}"
+            paths.setdefault(f"/{type_}", {})[method] = _operation(
+                type_, f"conditional-{code}-{type_}", summary, query=["criteria"], body=_body(code)
+            )
+    if "search-type" in codes:
+        searched = _operation(type_, f"search-post-{type_}", f"Search {type_} by form", query=["criteria"])
+        searched["requestBody"] = _reference("requestBodies", "form")
+        paths[f"/{type_}/_search"] = {"post": searched}
+    for path, item in paths.items():
+        item["parameters"] = _path_parameters(path)
+    for operation in resource.get("operation", ()):
+        paths[f"/{type_}/${operation['name']}"] = _invocation(type_, operation)
+        path = f"/{type_}/{{id}}/${operation['name']}"
+        paths[path] = _invocation(type_, operation, at="instance-") | {"parameters": _path_parameters(path)}
+    return paths
+
+
+def _interaction(resource: Json, code: str) -> Json:
+    type_: str = resource["type"]
+    query: Iterable[str] = _HISTORY if code.startswith("history") else ()
+    described = _operation(
+        type_, f"{code}-{type_}", f"{code} of {type_}", query=query, body=_body(code), success=_SUCCESS.get(code, "200")
+    )
+    if code == "search-type":
+        described["parameters"] += [
+            {"name": each["name"], "in": "query", "description": each["type"], "schema": {"type": "string"}}
+            for each in resource.get("searchParam", ())
+        ]
+        described["parameters"].append(_reference("parameters", "_count"))
+    if code in ("update", "patch", "delete"):
+        described["parameters"].append(_reference("parameters", "If-Match"))
+    if code == "create":
+        described["parameters"].append(_reference("parameters", "If-None-Exist"))
+    return described
+
+
+def _body(code: str) -> str | None:
+    return {"create": "resource", "update": "resource", "patch": "patch"}.get(code)
+
+
+def _invocation(tag: str, operation: Json, *, at: str = "") -> Json:
+    name = operation["name"]
+    described = _operation(tag, f"{at}{name}-{tag}", operation["documentation"])
+    described["requestBody"] = _reference("requestBodies", "parameters")
+    return {"post": described}
+
+
+def _operation(
+    tag: str, name: str, summary: str, *, query: Iterable[str] = (), body: str | None = None, success: str = "200"
+) -> Json:
+    described: Json = {
+        "operationId": name,
+        "tags": [tag],
+        "summary": summary,
+        "parameters": [_reference("parameters", each) for each in (*query, "_format", "_pretty")],
+        "responses": {
+            success: _reference("responses", "success"),
+            "default": _reference("responses", "outcome"),
+        },
+    }
+    if body is not None:
+        described["requestBody"] = _reference("requestBodies", body)
+    return described
+
+
+def _path_parameters(path: str) -> list[Json]:
+    return [_reference("parameters", name) for name in ("id", "version_id") if f"{{{name}}}" in path]
+
+
+def _reference(kind: str, name: str) -> Json:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _components() -> Json:
+    resource = _reference("schemas", "Resource")
+    both = {FHIR_JSON: {"schema": resource}, FHIR_XML: {"schema": {"type": "string"}}}
+    patch = {"type": "array", "items": {"type": "object", "required": ["op", "path"]}}
+    form = {"type": "object", "additionalProperties": {"type": "string"}}
+    return {
+        "schemas": {
+            "Resource": {
+                "type": "object",
+                "required": ["resourceType"],
+                "properties": {"resourceType": {"type": "string"}},
+            }
+        },
+        "parameters": _parameters(),
+        "requestBodies": {
+            "resource": {"required": True, "content": both},
+            "parameters": {"content": both},
+            "patch": {"required": True, "content": both | {JSON_PATCH: {"schema": patch}}},
+            "form": {"content": {FORM: {"schema": form}}},
+        },
+        "responses": {
+            "success": {"description": "What was asked for; no body with 204, 304 and Prefer: return=minimal"},
+            "outcome": {"description": "An OperationOutcome that says what is wrong", "content": both},
+        },
+    }
+
+
+def _parameters() -> Json:
+    identifier = {"type": "string", "pattern": ID_FORM}
+    text = {"type": "string"}
+    return {
+        "id": {"name": "id", "in": "path", "required": True, "schema": identifier},
+        "version_id": {"name": "version_id", "in": "path", "required": True, "schema": identifier},
+        "_format": {"name": "_format", "in": "query", "schema": {"enum": ["json", "xml", FHIR_JSON, FHIR_XML]}},
+        "_pretty": {"name": "_pretty", "in": "query", "schema": {"enum": ["true", "false"]}},
+        "_count": {"name": "_count", "in": "query", "schema": {"type": "integer", "minimum": 0}},
+        "_since": {"name": "_since", "in": "query", "schema": {"type": "string", "format": "date-time"}},
+        "_at": {"name": "_at", "in": "query", "schema": text},
+        "If-Match": {"name": "If-Match", "in": "header", "schema": text, "example": 'W/"1"'},
+        "If-None-Exist": {"name": "If-None-Exist", "in": "header", "schema": text, "example": "identifier=sys|1"},
+        "criteria": {
+            "name": "criteria",
+            "in": "query",
+            "description": "Search parameters of the type, each a query parameter of its own",
+            "style": "form",
+            "explode": True,
+            "schema": {"type": "object", "additionalProperties": text},
+        },
+    }
