@@ -1,0 +1,128 @@
+"""Narrative: well-formed XHTML of the permitted elements and attributes, in which nothing can run.
+
+Rule: txt-1 and txt-2 of https://hl7.org/fhir/R4/narrative.html#invs; URLs are judged after entities are resolved and the
+characters that browsers ignore are gone.
+"""
+
+from __future__ import annotations
+
+import re
+from html.entities import html5
+from pyexpat import ExpatError, ParserCreate, XMLParserType
+
+from resources.rules.problem import Problem, quoted
+
+ELEMENTS = frozenset(
+    "a abbr acronym b big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img li "
+    "ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt ul var".split()
+)
+ATTRIBUTES = frozenset(
+    "abbr accesskey align alt axis bgcolor border cellhalign cellpadding cellspacing cellvalign char charoff charset cite "
+    "class colspan compact coords dir frame headers height href hreflang hspace id lang longdesc name nowrap rel rev "
+    "rowspan rules scope shape span src start style summary tabindex title type valign value vspace width".split()
+)
+_XHTML = "http://www.w3.org/1999/xhtml"
+_XML_ATTRIBUTES = frozenset({"http://www.w3.org/XML/1998/namespace lang", "http://www.w3.org/XML/1998/namespace space"})
+_URL_ATTRIBUTES = frozenset({"cite", "href", "longdesc", "src"})
+_SCHEME = re.compile(r"([^/?#:]*):")
+_HARMLESS = frozenset({"cid", "ftp", "http", "https", "mailto", "sms", "tel", "urn"})
+_IMAGE = r"data:image/(?:png|gif|jpe?g|webp|bmp)[;,]"
+_IMAGE_URL = re.compile(_IMAGE, re.IGNORECASE)
+_ACTIVE_STYLE = re.compile(
+    rf"expression\(|javascript:|vbscript:|(?<!\w)(?!{_IMAGE})data:|-moz-binding|behaviou?r:|@import", re.IGNORECASE
+)
+_IGNORED_IN_URLS = re.compile(r"[\x00-\x20\x7f-\xa0]")
+_IGNORED_IN_STYLES = re.compile(r"[\x00-\x20\x7f-\xa0]|/\*.*?\*/", re.DOTALL)
+_ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*;)")
+_OF_XML = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})
+
+
+class _Refused(Exception):  # noqa: N818 - not an error of ours: how a handler of expat's stops the parser
+    """The narrative has a DOCTYPE."""
+
+
+class _Reader:
+    """Reads one narrative and gathers what is wrong with it, each kind of thing once."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, None] = {}
+        self.depth = 0
+        self.has_content = False
+
+    def read(self, div: str) -> tuple[str, ...]:
+        parser = self._parser()
+        try:
+            parser.Parse(_ENTITY.sub(_character, div), True)
+        except _Refused:
+            return ("a DOCTYPE is not allowed",)
+        except ExpatError as error:
+            return (f"not well-formed XHTML: {error}",)
+        if not self.has_content:
+            self.words["must have some text or an image (txt-2)"] = None
+        return tuple(self.words)
+
+    def _parser(self) -> XMLParserType:
+        parser = ParserCreate(namespace_separator=" ")
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.ProcessingInstructionHandler = self._instruction
+        parser.StartDoctypeDeclHandler = self._doctype
+        return parser
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        namespace, _, name = tag.rpartition(" ")
+        if self.depth == 0 and (namespace, name) != (_XHTML, "div"):
+            self.words[f'must be one <div xmlns="{_XHTML}">'] = None
+        elif namespace != _XHTML or name not in ELEMENTS:
+            self.words[f"the element {quoted(name)} is not allowed (txt-1)"] = None
+        self.depth += 1
+        self.has_content = self.has_content or (name == "img" and "src" in attributes)
+        for attribute, value in attributes.items():
+            if reason := _attribute_words(name, attribute, value):
+                self.words[reason] = None
+
+    def _end(self, _tag: str) -> None:
+        self.depth -= 1
+
+    def _text(self, text: str) -> None:
+        self.has_content = self.has_content or bool(text.strip(" \t\r\n"))
+
+    def _instruction(self, target: str, _data: str) -> None:
+        self.words[f"the processing instruction {quoted(target)} is not allowed (txt-1)"] = None
+
+    def _doctype(self, *_: object) -> None:
+        raise _Refused
+
+
+def problems(div: str) -> tuple[Problem, ...]:
+    """The problems of the text of a `Narrative.div`."""
+    return tuple(Problem(words) for words in _Reader().read(div))
+
+
+def _character(entity: re.Match[str]) -> str:
+    """A named character of HTML as itself; XML's own and unknown ones are left to the parser."""
+    name = entity[1]
+    return entity[0] if name in _OF_XML else html5.get(name, entity[0])
+
+
+def _attribute_words(element: str, attribute: str, value: str) -> str | None:
+    if attribute not in ATTRIBUTES and attribute not in _XML_ATTRIBUTES:
+        return f"the attribute {quoted(attribute.rpartition(' ')[2])} is not allowed (txt-1)"
+    if attribute in _URL_ATTRIBUTES and not _is_harmless(element, _IGNORED_IN_URLS.sub("", value)):
+        return f"the URL {quoted(value)} in {attribute} is not allowed: its scheme could run code (txt-1)"
+    if attribute == "style" and _is_active(value):
+        return f"the style {quoted(value)} is not allowed: it could run code or load something (txt-1)"
+    return None
+
+
+def _is_harmless(element: str, url: str) -> bool:
+    scheme = _SCHEME.match(url)
+    if scheme is None or scheme[1].lower() in _HARMLESS:
+        return True
+    return element == "img" and _IMAGE_URL.match(url) is not None
+
+
+def _is_active(style: str) -> bool:
+    """A backslash escapes characters in CSS: no honest inline style of a narrative has one."""
+    return "\\" in style or _ACTIVE_STYLE.search(_IGNORED_IN_STYLES.sub("", style)) is not None

@@ -1,0 +1,215 @@
+"""HL7's StructureDefinitions compiled to one `pydantic_core` validator for all resource types: the quick proof of validity.
+
+Rule: `proves` never says yes to a resource in which `validation` would find a problem. It may say no to a valid one of a rare
+shape (null in an array of primitives, a required primitive given by its extension only): `validation` then decides.
+
+Why a proof only: `pydantic_core` applies object rules after the members, hence not at all where a member is wrong, and its
+words are not for people. See docs/decisions/0001-validate-with-compiled-schemas.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache, partial
+from typing import Any
+
+from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator, ValidationError, core_schema
+
+from resources.primitives import PRIMITIVES
+from resources.registry import RESOURCE_TYPES, STRUCTURES, Element, Structure
+from resources.rules import bindings, contained, narrative, objects, references
+from resources.rules.catalog import RULES
+from resources.rules.problem import Json, Problem
+
+_Pending = list[tuple[str, frozenset[str]]]
+"""Local references met so far and not yet resolved: id, and the types that the element allows."""
+
+_Info = core_schema.ValidationInfo[_Pending]
+
+_SIBLING = "_sibling"
+_RESOURCE = "Resource"
+_HOLDERS = ("Bundle.entry", "Parameters.parameter")
+"""Structures whose `resource` is a resource of its own, with its own contained ones."""
+
+
+def proves(resource: Any) -> bool:
+    """Whether `resource` (any JSON value) is certainly a valid R4 resource. It is not changed."""
+    pending: _Pending = []
+    try:
+        _validator().validate_python(resource, context=pending)
+    except (ValidationError, RecursionError):
+        return False
+    return not pending
+
+
+@cache
+def _validator() -> SchemaValidator:
+    definitions = [*_structures(), _sibling(), *_references(), _any_resource()]
+    return SchemaValidator(core_schema.definitions_schema(_reference_to(_RESOURCE), definitions))
+
+
+def _reference_to(name: str) -> CoreSchema:
+    return core_schema.definition_reference_schema(name)
+
+
+def _any_resource() -> CoreSchema:
+    choices = {type_: _reference_to(type_) for type_ in sorted(RESOURCE_TYPES)}
+    return core_schema.tagged_union_schema(choices, discriminator="resourceType", ref=_RESOURCE)
+
+
+def _structures() -> Iterator[CoreSchema]:
+    for structure in STRUCTURES.values():
+        if structure.path != "Reference" and (structure.kind != "abstract" or structure.path.endswith("Element")):
+            yield _structure(structure)
+
+
+def _structure(structure: Structure) -> CoreSchema:
+    checks: list[Callable[[Json], Any]] = list(map(_passes, RULES.get(structure.path, ())))
+    choices = objects.choices(structure.path)
+    if structure.path == "Extension":
+        checks.append(_extension(*choices))
+    elif choices:
+        checks.append(_passes(*[choice.problems for choice in choices]))
+    if not _has_required_member(structure):
+        checks.append(_is_not_empty)
+    return _checked(_object(structure), checks, structure)
+
+
+def _checked(schema: CoreSchema, checks: Sequence[Callable[[Json], Any]], structure: Structure) -> CoreSchema:
+    """`schema`, then each of the checks; under the name of the structure."""
+    for check in checks:
+        schema = core_schema.no_info_after_validator_function(check, schema)
+    if "contained" in structure.elements:
+        schema = core_schema.with_info_after_validator_function(_resolve, schema)
+    elif structure.path in _HOLDERS:
+        schema = core_schema.with_info_after_validator_function(_all_resolved, schema)
+    schema["ref"] = structure.path  # type: ignore[typeddict-unknown-key]
+    return schema
+
+
+def _object(structure: Structure) -> CoreSchema:
+    fields = {}
+    if structure.is_resource:
+        fields["resourceType"] = core_schema.typed_dict_field(core_schema.literal_schema([structure.path]))
+    for element in structure.elements.values():
+        for member, type_ in element.members.items():
+            required = element.minimum > 0 and not element.choice
+            fields[member] = core_schema.typed_dict_field(_member(element, type_), required=required)
+            if objects.has_sibling(element, type_) and not element.many:
+                fields["_" + member] = core_schema.typed_dict_field(_reference_to(_SIBLING), required=False)
+    return core_schema.typed_dict_schema(fields, extra_behavior="forbid")
+
+
+def _member(element: Element, type_: str) -> CoreSchema:
+    schema = _value(element, type_)
+    if not element.many:
+        return schema
+    return core_schema.list_schema(schema, strict=True, min_length=max(1, element.minimum), max_length=element.maximum)
+
+
+def _value(element: Element, type_: str) -> CoreSchema:
+    if type_ == "Reference":
+        return _reference_to(_reference_name(frozenset(element.targets)))
+    if type_ == "xhtml":
+        return _followed_by(PRIMITIVES[type_].schema, narrative.problems)
+    if type_ in PRIMITIVES:
+        return bindings.schema(element.value_set) if element.value_set else PRIMITIVES[type_].schema
+    if element.value_set and type_ == "CodeableConcept":
+        bound = partial(bindings.concept_problems, value_set=element.value_set)
+        return _followed_by(_reference_to(type_), bound)
+    return _reference_to(type_)
+
+
+def _followed_by(schema: CoreSchema, rule: Callable[[Any], Any]) -> CoreSchema:
+    return core_schema.no_info_after_validator_function(_passes(rule), schema)
+
+
+def _sibling() -> CoreSchema:
+    """What stands in `_birthDate`: id and extensions of a primitive."""
+    schema = core_schema.no_info_after_validator_function(_is_not_empty, _object(STRUCTURES["Element"]))
+    schema["ref"] = _SIBLING
+    return schema
+
+
+def _reference_name(targets: frozenset[str]) -> str:
+    return "|".join(["Reference", *sorted(targets)])
+
+
+def _references() -> Iterator[CoreSchema]:
+    """One schema for each set of types that an element may point to."""
+    every = {frozenset(element.targets) for structure in STRUCTURES.values() for element in structure.elements.values()}
+    for targets in every:
+        schema = core_schema.with_info_after_validator_function(_pointing(targets), _object(STRUCTURES["Reference"]))
+        schema["ref"] = _reference_name(targets)
+        yield schema
+
+
+def _has_required_member(structure: Structure) -> bool:
+    required = (element.minimum > 0 and not element.choice for element in structure.elements.values())
+    return structure.is_resource or any(required)
+
+
+def _passes(*rules: Callable[[Any], Iterable[Problem]]) -> Callable[[Any], Any]:
+    """A function for `pydantic_core` that refuses a value in which one of the rules finds a problem."""
+
+    def check(value: Any) -> Any:
+        for rule in rules:
+            for _ in rule(value):
+                raise _refused()
+        return value
+
+    return check
+
+
+def _extension(choice: objects.Choice) -> Callable[[Json], Json]:
+    """Both rules of an extension; most have a url and one value, and are through at the first line."""
+    members = frozenset(choice.members)
+    thorough = _passes(choice.problems, partial(objects.extension_problems, choice=choice))
+
+    def check(value: Json) -> Json:
+        if len(value) == 2 and not members.isdisjoint(value):
+            return value
+        thorough(value)
+        return value
+
+    return check
+
+
+def _is_not_empty(value: Json) -> Json:
+    if value:
+        return value
+    raise _refused()
+
+
+def _pointing(targets: frozenset[str]) -> Callable[[Json, _Info], Json]:
+    def check(value: Json, info: _Info) -> Json:
+        if not value or references.problems(value, targets):
+            raise _refused()
+        local = references.local_id(value)
+        if local is not None:
+            info.context.append((local, targets))
+        return value
+
+    return check
+
+
+def _resolve(resource: Json, info: _Info) -> Json:
+    """Contained resources come before what contains them: references that none of them settles wait for the container."""
+    if "contained" in resource:
+        for _ in contained.problems(resource):
+            raise _refused()
+        known = contained.types_by_id(resource)
+        info.context[:] = [
+            (id_, targets) for id_, targets in info.context if references.local_problems(id_, targets, known)
+        ]
+    return resource
+
+
+def _all_resolved(holder: Json, info: _Info) -> Json:
+    if info.context:
+        raise _refused()
+    return holder
+
+
+def _refused() -> PydanticCustomError:
+    return PydanticCustomError("rule", "a rule is broken")
