@@ -30,7 +30,9 @@ HOSPITAL: Final = "hospital"  # _id of its only document: {seed, patients, compl
 @click.command()
 @click.option("--base", default="http://127.0.0.1:8000/fhir", show_default=True, help="Base URL of a running server.")
 @click.option("--seed", type=int, default=SEED, show_default=True, help="The same seed makes the same hospital.")
-@click.option("--patients", type=click.IntRange(1, 100_000), default=PATIENTS, show_default=True)
+@click.option(
+    "--patients", type=click.IntRange(1, 100_000), default=PATIENTS, show_default=True, help="How many patients it has."
+)
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the Bundles there as NDJSON; load nothing."
 )
