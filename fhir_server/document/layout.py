@@ -6,9 +6,6 @@ Rule: nobody else spells the name of a stored field.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
 from typing import Any, Final, NamedTuple
 
 RESOURCES = "resources"
@@ -40,14 +37,20 @@ RANGES = "ranges"
 SORT = "sort"
 COMPARTMENTS = "compartments"
 BLOB = "blob"
+"""Name of the GridFS file that holds a Binary's content."""
+UNTIL = "until"
+"""Only in `versions`: when it was replaced, microseconds since the epoch."""
+CLAIMED = "at"
+"""Only in `claims`: when, as a date; they are removed an hour later."""
 
 
 class Index(NamedTuple):
-    """An index of the `resources` collection: its name, keys in order, and for which documents it is kept."""
+    """An index: its name, keys in order (1 or -1), for which documents it is kept, and how long those are kept."""
 
     name: str
     keys: tuple[tuple[str, int], ...]
     partial: dict[str, Any] | None = None
+    expire_after_seconds: int | None = None
 
 
 BY_ID: Final = "_id_"
@@ -71,36 +74,23 @@ INDEXES: tuple[Index, ...] = (
     # Dates and numbers on their own.
     Index("rK", ((f"{RANGES}.k", 1), (f"{RANGES}.lo", 1), (f"{RANGES}.hi", 1))),
 )
-UNTIL = "until"
-"""Only in `versions`: when it was replaced, microseconds since the epoch."""
-CLAIMED = "at"
-"""Only in `claims`: when, as a date; they are removed an hour later."""
+"""The indexes of `resources` that searches are planned for."""
 
-SCHEMA_VERSION = 1
+_NAMES_BLOB: Final = {BLOB: {"$exists": True}}
 
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """An index as MongoDB is told of it: `keys` are (field, 1 or -1)."""
-
-    name: str
-    keys: tuple[tuple[str, int], ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-_HAS_BLOB = {"partialFilterExpression": {BLOB: {"$exists": True}}}
-
-INDEXES: Mapping[str, tuple[Index, ...]] = {
-    RESOURCES: (
-        Index("tU", ((TYPE, 1), (UPDATED, -1), (ID, 1))),
-        Index("blob", ((BLOB, 1),), _HAS_BLOB),
-    ),
+COLLECTIONS: Mapping[str, tuple[Index, ...]] = {
+    # Which versions name a blob: the sweep asks.
+    RESOURCES: (*INDEXES, Index("blob", ((BLOB, 1),), _NAMES_BLOB)),
     VERSIONS: (
+        # History of an instance, a type, everything.
         Index("kU", ((KEY, 1), (UPDATED, -1))),
         Index("tU", ((TYPE, 1), (UPDATED, -1), (KEY, 1))),
-        Index("blob", ((BLOB, 1),), _HAS_BLOB),
+        Index("U", ((UPDATED, -1), (KEY, 1))),
+        Index("blob", ((BLOB, 1),), _NAMES_BLOB),
     ),
-    CLAIMS: (Index("expiry", ((CLAIMED, 1),), {"expireAfterSeconds": 3600}),),
+    CLAIMS: (Index("expiry", ((CLAIMED, 1),), expire_after_seconds=3600),),
     META: (),
 }
 """Every collection and its indexes; they exist before the first write."""
+
+SCHEMA_VERSION: Final = 1

@@ -1,0 +1,264 @@
+"""The queue of commits: what waits shares one transaction, acknowledged when it is durable.
+
+Rule: nobody fails for a neighbour. Commits that touch the same resource or claim the same key never run at once in this
+process; a group that fails is tried one by one; large and conditional commits have a transaction of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pymongo.errors import PyMongoError
+
+from fhir_server.access.limits import Access
+from fhir_server.model import Commit, Version
+from fhir_server.store import commit as committing
+from fhir_server.store import transaction
+from fhir_server.store.commit import ConditionChanged, Prepared, VersionChanged
+from fhir_server.store.database import Database, cache_bytes, translation
+from fhir_server.store.guards import Guard
+from resources.outcome import PayloadTooLarge, Unavailable
+
+__all__ = ["Committer", "ConditionChanged", "VersionChanged"]
+
+GROUP_COMMITS: Final = 256
+GROUP_BYTES: Final = 4 * 1024 * 1024
+GROUPS_AT_ONCE: Final = 2
+"""While one group waits for the disk, the next is sent."""
+ALONE_BYTES: Final = 512 * 1024
+"""A commit above it has a transaction of its own."""
+ALONE_AT_ONCE: Final = 6
+LARGE_AT_ONCE: Final = 3
+"""Transactions above ALONE_BYTES in flight; more only fight for mongod's cache."""
+LOOK_AHEAD: Final = 2_000
+"""Waiting commits that are looked at for those that can run now."""
+CACHE_FACTOR: Final = 4
+"""Bytes of mongod's cache that a byte of documents takes until it is committed: document, oplog, index entries."""
+
+
+def now_us() -> int:
+    """The time in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    prepared: Prepared
+    keys: frozenset[str]
+    """Resources and claims that no other running commit may share."""
+    done: asyncio.Future[None]
+
+    @property
+    def alone(self) -> bool:
+        return bool(self.prepared.claims) or self.large
+
+    @property
+    def large(self) -> bool:
+        return self.prepared.size > ALONE_BYTES
+
+
+@dataclass(slots=True)
+class _Running:
+    """What is in flight."""
+
+    keys: set[str] = field(default_factory=set)
+    groups: int = 0
+    alone: int = 0
+    large: int = 0
+    large_bytes: int = 0
+
+
+class Committer:
+    """Commits changes durably. One for each process and database; `start` it first, `stop` it last.
+
+    base_url: the server's own, whose absolute references count as relative. clock: µs since the epoch.
+    cache_share: part of mongod's cache that the large transactions of this process may fill together, 0 to 1.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        base_url: str,
+        cache_share: float = 0.25,
+        guards: Sequence[Guard] = (),
+        clock: Callable[[], int] = now_us,
+    ) -> None:
+        self._db = db
+        self._base_url = base_url
+        self._cache_share = cache_share
+        self._guards = tuple(guards)
+        self._clock = clock
+        self._last = 0
+        self._budget = 0
+        self._waiting: deque[_Waiting] = deque()
+        self._running = _Running()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._launching = False
+        self._open = False
+
+    async def start(self) -> None:
+        """Learn how much mongod's cache holds. Raises Unavailable."""
+        cache = await cache_bytes(Access.system("admission of large commits"), self._db)
+        self._budget = int(cache * self._cache_share)
+        self._open = True
+
+    async def stop(self) -> None:
+        """Take no more commits, and return when those that wait are done."""
+        self._open = False
+        while self._tasks or self._waiting:
+            await asyncio.gather(*self._tasks)
+
+    async def commit(self, access: Access, commit: Commit) -> tuple[Version, ...]:
+        """Write the changes together or not at all; the new versions in their order, once they are durable.
+
+        Raises VersionChanged, ConditionChanged, PayloadTooLarge (a resource, or all together, that the database cannot
+        take; nothing was written), what a guard raises, InsufficientStorage, Unavailable. A caller that is cancelled
+        does not stop its commit.
+        """
+        if not self._open:
+            raise Unavailable("The server is stopping. Try again.")
+        prepared = await committing.prepare(access, commit, self._base_url, self._stamp, self._guards)
+        self._admit(prepared)
+        keys = frozenset(version.key for version in prepared.versions).union(prepared.claims)
+        waiting = _Waiting(prepared, keys, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._launch_soon()
+        await waiting.done
+        return prepared.versions
+
+    def _stamp(self, before: Version | None) -> int:
+        """The time of a new version: strictly increasing here, and later than the version it replaces."""
+        self._last = max(self._clock(), self._last + 1, before.updated + 1 if before else 0)
+        return self._last
+
+    def _admit(self, prepared: Prepared) -> None:
+        """Refuse what can never fit, before anything is written."""
+        needed = prepared.size * CACHE_FACTOR
+        if prepared.size > ALONE_BYTES and needed > self._budget:
+            most = self._budget // CACHE_FACTOR // 1_000_000
+            raise PayloadTooLarge(
+                f"These {len(prepared.versions)} changes take {prepared.size // 1_000_000} MB in one transaction; "
+                f"with its present cache MongoDB can take {most} MB. Divide the Bundle, or give mongod a larger cache "
+                "(--wiredTigerCacheSizeGB).",
+                code="too-costly",
+            )
+
+    def _launch_soon(self) -> None:
+        """Look at the queue when everybody who is ready now has been heard: that makes the groups."""
+        if not self._launching:
+            self._launching = True
+            asyncio.get_running_loop().call_soon(self._launch)
+
+    def _launch(self) -> None:
+        """Start all that can run now, in order of arrival."""
+        self._launching = False
+        running = self._running
+        group: list[_Waiting] = []
+        group_bytes = 0
+        later: list[_Waiting] = []
+        blocked = set(running.keys)
+        no_large = False
+        for _ in range(min(len(self._waiting), LOOK_AHEAD)):
+            waiting = self._waiting.popleft()
+            size = waiting.prepared.size
+            if not blocked.isdisjoint(waiting.keys):
+                can_run = False
+            elif waiting.large:
+                can_run = not no_large and self._has_room(size)
+                no_large = no_large or not can_run
+            elif waiting.alone:
+                can_run = running.alone < ALONE_AT_ONCE
+            else:
+                can_run = (
+                    running.groups < GROUPS_AT_ONCE and len(group) < GROUP_COMMITS and group_bytes + size <= GROUP_BYTES
+                )
+            blocked |= waiting.keys
+            if not can_run:
+                later.append(waiting)
+            elif waiting.alone:
+                self._spawn([waiting], self._run_alone(waiting))
+            else:
+                group.append(waiting)
+                group_bytes += size
+        self._waiting.extendleft(reversed(later))
+        if group:
+            self._spawn(group, self._run_group(group))
+
+    def _has_room(self, size: int) -> bool:
+        running = self._running
+        return running.large < LARGE_AT_ONCE and (running.large_bytes + size) * CACHE_FACTOR <= self._budget
+
+    def _spawn(self, members: Sequence[_Waiting], work: Coroutine[Any, Any, None]) -> None:
+        running = self._running
+        keys = frozenset().union(*(member.keys for member in members))
+        large = sum(member.prepared.size for member in members if member.large)
+        kind = "large" if large else "alone" if members[0].alone else "groups"
+        running.keys |= keys
+        running.large_bytes += large
+        setattr(running, kind, getattr(running, kind) + 1)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            running.keys -= keys
+            running.large_bytes -= large
+            setattr(running, kind, getattr(running, kind) - 1)
+            if self._waiting:
+                self._launch_soon()
+
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(ended)
+
+    async def _run_group(self, group: Sequence[_Waiting]) -> None:
+        """Write a group; where that fails for one of them, each alone."""
+        prepared = [waiting.prepared for waiting in group]
+        try:
+            await transaction.run(
+                self._db,
+                lambda session: committing.write(self._db, session, prepared),
+                retry_conflicts=len(group) == 1,
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
+            if len(group) > 1 and _is_of_one(error):
+                for waiting in group:
+                    await self._run_alone(waiting)
+            else:
+                for waiting in group:
+                    _settle(waiting, error)
+        else:
+            for waiting in group:
+                _settle(waiting, None)
+
+    async def _run_alone(self, waiting: _Waiting) -> None:
+        try:
+            await transaction.run(self._db, lambda session: committing.write(self._db, session, [waiting.prepared]))
+        except Exception as error:  # noqa: BLE001 - belongs to the one who waits
+            _settle(waiting, error)
+        else:
+            _settle(waiting, None)
+
+
+def _is_of_one(error: Exception) -> bool:
+    """Whether a group failed for one of its members, and not for all of them."""
+    if isinstance(error, PyMongoError):
+        return transaction.is_write_conflict(error) or translation(error) is None
+    return not isinstance(error, Unavailable)
+
+
+def _settle(waiting: _Waiting, error: Exception | None) -> None:
+    """Tell the caller, unless it has gone."""
+    if waiting.done.done():
+        return
+    if error is None:
+        waiting.done.set_result(None)
+    elif isinstance(error, PyMongoError) and (answer := translation(error)) is not None:
+        answer.__cause__ = error
+        waiting.done.set_exception(answer)
+    else:
+        waiting.done.set_exception(error)

@@ -1,0 +1,133 @@
+"""The connection to MongoDB: opened lazily, healed by the driver, its errors put into words in one place.
+
+Rule: whatever awaits MongoDB does so inside `translated()`; nothing above the store sees a driver's error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gridfs.asynchronous import AsyncGridFSBucket
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import (
+    ConnectionFailure,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from fhir_server.access.limits import Access
+from fhir_server.document import layout
+from resources.outcome import FhirError, InsufficientStorage, Unavailable, Unprocessable
+
+Document = dict[str, Any]
+
+APPLICATION: Final = "fhir-server"
+"""How MongoDB knows our connections."""
+POOL_SIZE: Final = 12
+"""Few connections: more only queue inside mongod and cost CPU."""
+SELECTION_TIMEOUT_MS: Final = 2_000
+HEARTBEAT_MS: Final = 2_000
+HEARTBEAT_TIMEOUT_MS: Final = 3_000
+"""A server that does not answer a heartbeat is left: operations on it are interrupted, whatever they wait for."""
+BLOB_CHUNK_BYTES: Final = 512 * 1024
+
+DURABLE: Final = WriteConcern("majority", j=True)
+"""Acknowledged means: on disk, on a majority."""
+MAJORITY: Final = ReadConcern("majority")
+"""What is read cannot be rolled back."""
+
+_FULL: Final = frozenset({14031})  # OutOfDiskSpace
+_FULL_TEXT: Final = "No space left on device"
+_TRANSIENT_LABELS: Final = ("TransientTransactionError", "RetryableWriteError")
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Handles of one database; made by `connect`, ended by `close`."""
+
+    client: AsyncMongoClient[Document]
+    database: AsyncDatabase[Document]
+    resources: AsyncCollection[Document]
+    versions: AsyncCollection[Document]
+    claims: AsyncCollection[Document]
+    meta: AsyncCollection[Document]
+    blobs: AsyncGridFSBucket
+
+    async def ping(self) -> None:
+        """Return when a server that takes writes answers. Raises Unavailable."""
+        with translated():
+            await self.client.admin.command("ping")
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self.client.close()
+
+
+async def connect(uri: str, name: str) -> Database:
+    """Handles for the database `name` of the MongoDB at `uri`; needs no server yet, the first operation does.
+
+    Raises `pymongo.errors.ConfigurationError` for a connection string that is not one.
+    """
+    client: AsyncMongoClient[Document] = AsyncMongoClient(
+        uri,
+        appname=APPLICATION,
+        maxPoolSize=POOL_SIZE,
+        serverSelectionTimeoutMS=SELECTION_TIMEOUT_MS,
+        heartbeatFrequencyMS=HEARTBEAT_MS,
+        connectTimeoutMS=HEARTBEAT_TIMEOUT_MS,
+    )
+    database = client.get_database(name, write_concern=DURABLE, read_concern=MAJORITY)
+    return Database(
+        client=client,
+        database=database,
+        resources=database[layout.RESOURCES],
+        versions=database[layout.VERSIONS],
+        claims=database[layout.CLAIMS],
+        meta=database[layout.META],
+        blobs=AsyncGridFSBucket(database, layout.BLOBS, BLOB_CHUNK_BYTES, DURABLE),
+    )
+
+
+async def cache_bytes(access: Access, db: Database) -> int:
+    """The size of mongod's cache in bytes: what transactions in flight must fit into."""
+    with translated():
+        status = await db.client.admin.command("serverStatus")
+    return int(status["wiredTiger"]["cache"]["maximum bytes configured"])
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the driver's errors into answers: Unavailable, InsufficientStorage, Unprocessable (too costly)."""
+    try:
+        yield
+    except PyMongoError as error:
+        answer = translation(error)
+        if answer is None:
+            raise
+        raise answer from error
+
+
+def translation(error: PyMongoError) -> FhirError | None:
+    """The answer that a driver's error means; None for a fault of ours."""
+    if is_disk_full(error):
+        return InsufficientStorage("The database has no space left. Nothing was written.")
+    if isinstance(error, ConnectionFailure):
+        return Unavailable("The database cannot be reached. Try again.")
+    if isinstance(error, ExecutionTimeout):
+        return Unprocessable("This takes the database too long. Ask for less at once.", code="too-costly")
+    if any(error.has_error_label(label) for label in _TRANSIENT_LABELS):
+        return Unavailable("The database is busy. Nothing was written. Try again.")
+    return None
+
+
+def is_disk_full(error: PyMongoError) -> bool:
+    """Whether MongoDB refused for want of space."""
+    return isinstance(error, OperationFailure) and (error.code in _FULL or _FULL_TEXT in str(error))

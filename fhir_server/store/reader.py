@@ -1,0 +1,197 @@
+"""Reads: one version, a history, the rows of a plan.
+
+Rule: `run` is the only loop over a search's cursor, and memory is bounded by the page.
+History merges `resources` and `versions` by keyset: newest first, then by key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+
+from fhir_server.access.limits import Access
+from fhir_server.document import codec, layout
+from fhir_server.model import Version
+from fhir_server.search import cursor
+from fhir_server.search.query import Plan, Position
+from fhir_server.store.database import Database, Document, translated
+from resources.outcome import Unprocessable
+
+MANY_KEYS: Final = 1_000
+"""Keys in one query."""
+COUNT_MILLISECONDS: Final = 5_000
+"""A count that takes longer is refused."""
+
+
+class HistoryPoint(NamedTuple):
+    """Where a page of history ended: `updated` in microseconds since the epoch, `key` as `Patient/1`."""
+
+    updated: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Versions, newest first; `more` is where the next page begins; `total` is known for an instance's whole history
+    only."""
+
+    versions: tuple[Version, ...]
+    more: HistoryPoint | None
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The rows of a plan in its order; `next` is where the next page begins, None on the last one."""
+
+    versions: tuple[Version, ...]
+    next: Position | None
+
+
+async def read(access: Access, db: Database, type_: str, id_: str) -> Version | None:
+    """The current version, a tombstone included; None when the id was never used. Raises Unavailable."""
+    with translated():
+        document = await db.resources.find_one({layout.ID: f"{type_}/{id_}"}, codec.PROJECTION)
+    return None if document is None else codec.to_version(document)
+
+
+async def read_many(access: Access, db: Database, keys: Sequence[str]) -> dict[str, Version]:
+    """The current versions, tombstones included, of those keys (`Patient/1`) that were ever used. Raises Unavailable."""
+    found: dict[str, Version] = {}
+    with translated():
+        for start in range(0, len(keys), MANY_KEYS):
+            wanted = {layout.ID: {"$in": list(keys[start : start + MANY_KEYS])}}
+            async for document in db.resources.find(wanted, codec.PROJECTION, hint=layout.BY_ID):
+                found[document[layout.ID]] = codec.to_version(document)
+    return found
+
+
+async def vread(access: Access, db: Database, type_: str, id_: str, version: int) -> Version | None:
+    """One version, current or not, a tombstone included; None when there is no such one. Raises Unavailable."""
+    with translated():
+        document = await db.versions.find_one({layout.ID: f"{type_}/{id_}/{version}"})
+        if document is not None:
+            return codec.to_version(document)
+        current = await read(access, db, type_, id_)
+        if current is None or current.version <= version:
+            return current if current is not None and current.version == version else None
+        # Replaced between the two reads: it has just moved.
+        document = await db.versions.find_one({layout.ID: f"{type_}/{id_}/{version}"})
+    return None if document is None else codec.to_version(document)
+
+
+async def run(access: Access, db: Database, plan: Plan) -> Page:
+    """The rows of a plan, at most `plan.size`. Raises Unavailable."""
+    with translated():
+        return await run_within(db, plan, None)
+
+
+async def run_within(db: Database, plan: Plan, session: AsyncClientSession | None) -> Page:
+    """The same inside a transaction, for conditions and guards; raises the driver's errors, which say whether the
+    transaction can be tried again."""
+    found = db.resources.find(
+        plan.filter, codec.PROJECTION, sort=plan.sort or None, hint=plan.hint, limit=plan.limit, session=session
+    )
+    rows = await found.to_list()
+    more = len(rows) > plan.size
+    rows = rows[: plan.size]
+    return Page(tuple(map(codec.to_version, rows)), cursor.advance(plan, rows) if more else None)
+
+
+async def count(access: Access, db: Database, plan: Plan) -> int:
+    """How many rows match, without limit. Raises Unprocessable (too costly) after COUNT_MILLISECONDS, Unavailable."""
+    try:
+        with translated():
+            return await db.resources.count_documents(plan.filter, hint=plan.hint, maxTimeMS=COUNT_MILLISECONDS)
+    except Unprocessable as error:
+        raise Unprocessable(
+            "Counting the matches takes too long. Narrow the search, or ask without _total=accurate.", code="too-costly"
+        ) from error
+
+
+async def history(
+    access: Access,
+    db: Database,
+    *,
+    type: str | None = None,  # noqa: A002 - FHIR's word
+    id: str | None = None,  # noqa: A002 - FHIR's word
+    since_us: int | None = None,
+    at: tuple[int, int] | None = None,
+    before: HistoryPoint | None = None,
+    count: int,
+) -> HistoryPage:
+    """One page of versions of an instance, a type or all, newest first (https://hl7.org/fhir/R4/http.html#history).
+
+    `since_us`: only those made at or after it. `at`: only those that were current at some time from its first to its
+    last microsecond. `before`: where the last page ended. Raises Unavailable.
+    """
+    with translated():
+        current, superseded = _Half(db.resources, layout.ID, layout.BY_ID), _Half(db.versions, layout.KEY, "kU")
+        key = None if type is None or id is None else f"{type}/{id}"
+        # NOTE: `resources` first. A version that moves in between is then seen twice, and dropped; never lost.
+        rows = await current.rows(type, key, since_us, at, before, count + 1)
+        rows += await superseded.rows(type, key, since_us, at, before, count + 1)
+        total = await _total(db, key) if key is not None and since_us is None and at is None else None
+    versions = {(row.key, row.version): row for row in map(codec.to_version, rows)}
+    ordered = sorted(versions.values(), key=lambda version: (-version.updated, version.key))
+    page = tuple(ordered[:count])
+    more = HistoryPoint(page[-1].updated, page[-1].key) if len(ordered) > count else None
+    return HistoryPage(page, more, total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Half:
+    """One of the two collections that a history is made of; `key` is the field that holds `Patient/1`, `by_key` the
+    index on it."""
+
+    collection: AsyncCollection[Document]
+    key: str
+    by_key: str
+
+    async def rows(
+        self,
+        type_: str | None,
+        key: str | None,
+        since: int | None,
+        at: tuple[int, int] | None,
+        before: HistoryPoint | None,
+        limit: int,
+    ) -> list[Document]:
+        wanted = self._period(since, at, before)
+        order = [(layout.UPDATED, -1), (self.key, 1)]
+        if key is not None:
+            wanted[self.key] = key
+            index, order = self.by_key, order[:1]
+        elif type_ is not None:
+            wanted[layout.TYPE] = type_
+            index = "tU"
+        else:
+            index = "U"
+        found = self.collection.find(wanted, codec.PROJECTION, sort=order, hint=index, limit=limit)
+        return await found.to_list()
+
+    def _period(self, since: int | None, at: tuple[int, int] | None, before: HistoryPoint | None) -> Document:
+        bounds: Document = {}
+        if since is not None:
+            bounds["$gte"] = since
+        latest = [point for point in (at and at[1], before and before.updated) if point is not None]
+        if latest:
+            bounds["$lte"] = min(latest)
+        wanted: Document = {layout.UPDATED: bounds} if bounds else {}
+        if before is not None:
+            wanted["$or"] = [{layout.UPDATED: {"$lt": before.updated}}, {self.key: {"$gt": before.key}}]
+        if at is not None and self.key == layout.KEY:
+            wanted[layout.UNTIL] = {"$gt": at[0]}
+        return wanted
+
+
+async def _total(db: Database, key: str) -> int:
+    current, superseded = await asyncio.gather(
+        db.resources.count_documents({layout.ID: key}), db.versions.count_documents({layout.KEY: key}, hint="kU")
+    )
+    return current + superseded
