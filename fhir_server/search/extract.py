@@ -1,30 +1,64 @@
 """A resource's search entries, made when it is written: resource → `Extracted`.
 
-Rule: pure and total for every valid resource; the compiler and the matcher read the same entries.
+Rule: pure, and total for every valid resource; the compiler and the matcher read the same entries.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
+
+from fhir_server.search import sort
+from fhir_server.search.types.faces import FACES
+from fhir_server.search.types.sink import Sink
+from resources import expressions
+from resources.compartments import COMPARTMENTS
+from resources.expressions import Emitter, Leaf
+from resources.parameters import BASE, WITHOUT_ENTRIES
 
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What is stored beside a resource to find it by; BSON-ready.
+    """What is stored beside a resource to find it by; BSON-ready, each value once.
 
     `index`: entries `Type.param|value`. `ranges`: `{"k": "Type.param", "lo": …, "hi": …}` (milliseconds or floats).
-    `sort`: scalars by parameter code. `compartments`: `Patient/1`. `references`: `Type/id` of the resources here that
-    its reference parameters point to. None of them has doubles.
+    `sort`: scalars by parameter code, null where the resource has no value. `compartments`: `Patient/1`.
+    `references`: `Type/id` of the resources of this server that its reference parameters point to.
     """
 
     index: list[str]
     ranges: list[dict[str, Any]]
-    sort: dict[str, str | float]
+    sort: dict[str, str | float | None]
     compartments: list[str]
     references: list[str]
 
 
 def extract(resource: dict[str, Any], base_url: str) -> Extracted:
     """The entries of a valid resource; `base_url` is the server's own, whose references count as relative."""
-    raise NotImplementedError
+    type_ = resource["resourceType"]
+    run, sort_keys = _extractor(type_)
+    sink = Sink(base_url)
+    sink.sort = dict.fromkeys(sort_keys)
+    if type_ in COMPARTMENTS and "id" in resource:
+        sink.compartments.append(f"{type_}/{resource['id']}")
+    run(resource, sink)
+    return Extracted(
+        index=list(dict.fromkeys(sink.index)),
+        ranges=sink.ranges,
+        sort=sink.sort,
+        compartments=list(dict.fromkeys(sink.compartments)),
+        references=sink.references,
+    )
+
+
+@cache
+def _extractor(type_: str) -> tuple[Callable[[dict[str, Any], Sink], None], tuple[str, ...]]:
+    """The compiled extractor of a type and the names of its sort keys; made on first use."""
+    parameters = [parameter for parameter in BASE.searchable(type_) if parameter.code not in WITHOUT_ENTRIES]
+    return expressions.extractor(type_, parameters, _emitter), tuple(sort.scalars(type_).values())
+
+
+def _emitter(leaf: Leaf) -> Emitter | None:
+    return FACES[leaf.parameter.type].emitter(leaf)

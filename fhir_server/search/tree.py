@@ -1,6 +1,6 @@
 """The search tree: what is asked, as frozen values. Two readings: `compile` (MongoDB) and `match` (in memory).
 
-Rule: leaves name search entries (`Patient.family`) and values already normalized; a node that crosses to another
+Rule: leaves hold search entries and values already normalized, as the extractor writes them; a node that crosses to another
 resource type is visited by `rewrite.map_links`. Nothing here knows MongoDB.
 """
 
@@ -69,17 +69,15 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Equals:
-    """The index has the entry `key|value`."""
+    """The index has this entry (`document.entry` has the forms)."""
 
-    key: str
-    value: str
+    entry: str
 
 
 @dataclass(frozen=True, slots=True)
 class StartsWith:
-    """The index has an entry of `key` whose value begins with `prefix`, which is not empty."""
+    """The index has an entry that begins with `prefix`: key, `|` and the beginning of the value, which is not empty."""
 
-    key: str
     prefix: str
 
 

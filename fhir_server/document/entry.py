@@ -1,0 +1,125 @@
+"""Search entries: how a value of a parameter is written into `index` or `ranges`, and how MongoDB is asked for it.
+
+Rule: the extractor and the compiler both make entries here, so that they cannot disagree; a test of one entry is one
+condition on one array element. NOTE: a change of a form here needs a reindex of what is stored.
+
+    Patient.family|muller|Müller             string: folded text, then the text itself
+    Observation.code|8480-6|http://loinc.org token: code, then system (may be empty)
+    Observation.code:system|http://loinc.org token: each system once
+    Encounter.subject|Patient/1              reference, uri: the value
+    {"k": "Encounter.date", "lo": …, "hi": …} date, number: first and last; "k" ends in + where the span is wide
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+from fhir_server.document import layout
+
+Filter = dict[str, Any]
+
+SEPARATOR = "|"
+AFTER_SEPARATOR = "}"
+"""The character after `|`."""
+WIDE = "+"
+"""Ends the key of ranges wider than `NARROW`."""
+NARROW = 86_400_000
+"""A day, in milliseconds: the low end of a narrow range is at most so far below its high end."""
+
+_LONGEST = 160
+_KEPT = 100
+
+
+def bounded(text: str) -> str:
+    """`text` itself, or, where it is too long for an index key, its beginning and a digest of all of it."""
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_KEPT]}#{blake2b(text.encode(), digest_size=16).hexdigest()}"
+
+
+def exact(key: str, value: str) -> str:
+    """The entry of a uri or a reference."""
+    return f"{key}|{bounded(value)}"
+
+
+def token(key: str, code: str, system: str) -> str:
+    """The entry of a token; `|` in the code is escaped, so that `code|` is no prefix of another code."""
+    if SEPARATOR in code or "\\" in code:
+        code = code.replace("\\", "\\\\").replace(SEPARATOR, "\\|")
+    return f"{key}|{bounded(code)}|{bounded(system)}"
+
+
+def system_key(key: str) -> str:
+    """The key under which the systems of a token parameter are kept."""
+    return f"{key}:system"
+
+
+def identifier_key(key: str) -> str:
+    """The key under which the identifiers of a reference parameter are kept."""
+    return f"{key}:identifier"
+
+
+def text(key: str, folded: str, original: str) -> str:
+    """The entry of a string; `folded` has no `|`."""
+    return f"{key}|{folded[:_LONGEST]}|{bounded(original)}"
+
+
+LONGEST_PREFIX = _LONGEST
+"""So many characters of a folded string are kept: what is longer cannot be asked for by prefix."""
+
+
+def span(key: str, low: float, high: float) -> dict[str, Any]:
+    """The entry of a date (milliseconds, inclusive) or a number."""
+    return {"k": key if high - low < NARROW else key + WIDE, "lo": low, "hi": high}
+
+
+def equals(entry: str) -> Filter:
+    """Documents whose index has this very entry."""
+    return {layout.INDEX: entry}
+
+
+def one_of(entries: list[str]) -> Filter:
+    """Documents whose index has one of these entries."""
+    return {layout.INDEX: {"$in": entries}}
+
+
+def starts_with(prefix: str) -> Filter:
+    """Documents whose index has an entry that begins so: a range of strings, since a regular expression loses bounds."""
+    return {layout.INDEX: {"$elemMatch": {"$gte": prefix, "$lt": successor(prefix)}}}
+
+
+def contains(key: str, part: str) -> Filter:
+    """Documents with a string entry of `key` whose folded text contains `part`."""
+    prefix = key + SEPARATOR
+    folded = {"$arrayElemAt": [{"$split": ["$$entry", SEPARATOR]}, 1]}
+    is_key = {"$eq": [{"$indexOfBytes": ["$$entry", {"$literal": prefix}]}, 0]}
+    has_part = {"$gte": [{"$indexOfBytes": [folded, {"$literal": part}]}, 0]}
+    entries = {"$map": {"input": f"${layout.INDEX}", "as": "entry", "in": {"$and": [is_key, has_part]}}}
+    return {**starts_with(prefix), "$expr": {"$anyElementTrue": [entries]}}
+
+
+def within(key: str, low: tuple[float | None, float | None], high: tuple[float | None, float | None]) -> Filter:
+    """Documents with a range of `key` whose low end is within `low` and whose high end is within `high`, inclusive."""
+    return {layout.RANGES: {"$elemMatch": {"k": key, **_bounds("lo", low), **_bounds("hi", high)}}}
+
+
+def has_range(key: str) -> Filter:
+    """Documents with any range of `key`."""
+    return {layout.RANGES: {"$elemMatch": {"k": {"$in": [key, key + WIDE]}}}}
+
+
+def _bounds(end: str, limits: tuple[float | None, float | None]) -> Filter:
+    found = {
+        operator: limit for operator, limit in zip(("$gte", "$lte"), limits, strict=True) if limit is not None
+    }
+    return {end: found} if found else {}
+
+
+def successor(prefix: str) -> str:
+    """The least string, by code points, that is greater than all that begin with `prefix`."""
+    stem = prefix.rstrip("\U0010ffff")
+    if not stem:
+        raise ValueError("no string is greater than all with this prefix")
+    following = ord(stem[-1]) + 1
+    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)

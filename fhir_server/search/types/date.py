@@ -1,0 +1,127 @@
+"""Dates: spans of milliseconds in UTC, compared by prefix.
+
+Rule: a partial date is the whole span that it names, on both sides; without an offset it is UTC; an open end of a
+Period reaches to the end of time. See https://hl7.org/fhir/R4/search.html#date and #prefix.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fhir_server.document import entry
+from fhir_server.search import sort
+from fhir_server.search.tree import Expr, Updated, Within, any_of
+from fhir_server.search.types.asked import Asked, unescape
+from fhir_server.search.types.sink import Sink
+from resources import instants
+from resources.expressions import Emitter, Leaf
+
+MODIFIERS: frozenset[str] = frozenset()
+BEGINNING, END = -62_135_596_800_000, 253_402_300_799_999
+"""The first and the last millisecond of the years 1 to 9999."""
+
+_PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
+
+
+def value(asked: Asked) -> Expr:
+    """The test of one value. Raises BadRequest."""
+    prefix, low, high = _span(asked)
+    if asked.parameter.code == "_lastUpdated":
+        return _updated(prefix, low * 1000, high * 1000 + 999)
+    return compare(asked.key, prefix, low, high)
+
+
+def _span(asked: Asked) -> tuple[str, int, int]:
+    match = _PREFIXED.fullmatch(unescape(asked.text))
+    prefix, text = (match[1] or "eq", match[2]) if match else ("eq", "")
+    text = text.replace(" ", "+")  # a plus sign of an offset, not encoded by the client
+    try:
+        low, high = instants.bounds(text)
+    except ValueError as error:
+        raise asked.refusal(f"{error}; prefixes are eq ne gt lt ge le sa eb ap") from None
+    if prefix != "ap":
+        return prefix, low, high
+    distance = max(abs(asked.now_ms - (low + high) // 2), 0) // 10
+    return prefix, low - distance, high + distance
+
+
+def compare(key: str, prefix: str, low: int, high: int) -> Expr:
+    """The test that a span of `key` stands to the span from `low` to `high` (inclusive) as `prefix` says."""
+    match prefix:
+        case "eq":
+            return Within(key, low_from=low, high_to=high)
+        case "ne":
+            return any_of(Within(key, low_to=low - 1), Within(key, high_from=high + 1))
+        case "gt":
+            return Within(key, high_from=high + 1)
+        case "lt":
+            return Within(key, low_to=low - 1)
+        case "ge":
+            return any_of(Within(key, low_from=low), Within(key, high_from=high + 1))
+        case "le":
+            return any_of(Within(key, high_to=high), Within(key, low_to=low - 1))
+        case "sa":
+            return Within(key, low_from=high + 1)
+        case "eb":
+            return Within(key, high_to=low - 1)
+        case _:  # ap: the spans overlap
+            return Within(key, low_to=high, high_from=low)
+
+
+def _updated(prefix: str, low: int, high: int) -> Expr:
+    """The same for `_lastUpdated`, a point in microseconds."""
+    match prefix:
+        case "eq" | "ap":
+            return Updated(low, high)
+        case "ne":
+            return any_of(Updated(high=low - 1), Updated(low=high + 1))
+        case "gt" | "sa":
+            return Updated(low=high + 1)
+        case "lt" | "eb":
+            return Updated(high=low - 1)
+        case "ge":
+            return Updated(low=low)
+        case _:
+            return Updated(high=high)
+
+
+def emitter(leaf: Leaf) -> Emitter | None:
+    """What takes the values of a leaf; None for types that are no dates."""
+    spans = {"date": _point, "dateTime": _point, "instant": _point, "Period": _period, "Timing": _timing}
+    span_of = spans.get(leaf.element_type)
+    if span_of is None or leaf.parameter.code == "_lastUpdated":
+        return None
+    key = leaf.key
+    scalar = sort.scalars(leaf.type).get(leaf.parameter.code)
+
+    def emit(sink: Sink, held: Any) -> None:
+        span = span_of(held)
+        if span is not None:
+            sink.ranges.append(entry.span(key, *span))
+            if scalar is not None:
+                sink.least(scalar, span[0])
+
+    return emit
+
+
+def _point(text: str) -> tuple[int, int] | None:
+    return instants.bounds(text)
+
+
+def _period(period: dict[str, Any]) -> tuple[int, int] | None:
+    start, end = period.get("start"), period.get("end")
+    if start is None and end is None:
+        return None
+    low = BEGINNING if start is None else instants.bounds(start)[0]
+    high = END if end is None else instants.bounds(end)[1]
+    return low, max(low, high)
+
+
+def _timing(timing: dict[str, Any]) -> tuple[int, int] | None:
+    """From the first to the last event, or what bounds the repetition."""
+    events = [instants.bounds(event) for event in timing.get("event", ()) if event is not None]
+    if events:
+        return min(events)[0], max(high for _, high in events)
+    period = timing.get("repeat", {}).get("boundsPeriod")
+    return _period(period) if period else None

@@ -1,0 +1,82 @@
+"""Numbers: points, or the span of a Range, compared by prefix.
+
+Rule: without a prefix a number stands for all that round to it (`100` is 99.5 to 100.5); with one it is exact.
+See https://hl7.org/fhir/R4/search.html#number and #prefix.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from math import inf, nextafter
+from typing import Any
+
+from fhir_server.document import entry
+from fhir_server.search.tree import Expr, Within, any_of
+from fhir_server.search.types.asked import Asked, unescape
+from fhir_server.search.types.sink import Sink
+from resources.expressions import Emitter, Leaf
+
+MODIFIERS: frozenset[str] = frozenset()
+_FORM = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?([+-]?\d{1,34}(?:\.\d{1,34})?(?:[eE][+-]?\d{1,2})?)", re.ASCII)
+
+
+def value(asked: Asked) -> Expr:
+    """The test of one value. Raises BadRequest."""
+    match = _FORM.fullmatch(unescape(asked.text))
+    if match is None:
+        raise asked.refusal("a number such as 100, 5.40 or 1e-3 is expected, after eq ne gt lt ge le sa eb ap or nothing")
+    return compare(asked.key, match[1] or "eq", Decimal(match[2]))
+
+
+def compare(key: str, prefix: str, number: Decimal) -> Expr:
+    """The test that a number of `key` stands to `number` as `prefix` says."""
+    exact = float(number)
+    match prefix:
+        case "gt" | "lt":
+            return Within(key, high_from=_above(exact)) if prefix == "gt" else Within(key, low_to=_below(exact))
+        case "ge" | "le":
+            return Within(key, high_from=exact) if prefix == "ge" else Within(key, low_to=exact)
+        case "sa" | "eb":
+            return Within(key, low_from=_above(exact)) if prefix == "sa" else Within(key, high_to=_below(exact))
+        case "ap":
+            tenth = abs(number) / 10
+            return Within(key, low_to=float(number + tenth), high_from=float(number - tenth))
+    half = rounding(number)
+    low, high = float(number - half), float(number + half)
+    if prefix == "ne":
+        return any_of(Within(key, low_to=_below(low)), Within(key, high_from=high))
+    return Within(key, low_from=low, high_to=_below(high))
+
+
+def rounding(number: Decimal) -> Decimal:
+    """Half of a unit of the last digit that is written; for `1e2` the 5 that the specification gives."""
+    exponent = int(number.as_tuple().exponent)
+    return Decimal(5).scaleb((exponent - 1 if exponent > 0 else exponent) - 1)
+
+
+def _above(number: float) -> float:
+    return nextafter(number, inf)
+
+
+def _below(number: float) -> float:
+    return nextafter(number, -inf)
+
+
+def emitter(leaf: Leaf) -> Emitter | None:
+    """What takes the values of a leaf; None for types that are no numbers."""
+    key = leaf.key
+
+    def point(sink: Sink, held: Any) -> None:
+        number = float(held)
+        sink.ranges.append(entry.span(key, number, number))
+
+    def span(sink: Sink, held: dict[str, Any]) -> None:
+        low, high = held.get("low", {}).get("value"), held.get("high", {}).get("value")
+        if low is not None or high is not None:
+            bottom, top = -inf if low is None else float(low), inf if high is None else float(high)
+            sink.ranges.append(entry.span(key, bottom, top))
+
+    if leaf.element_type == "Range":
+        return span
+    return point if leaf.element_type in ("decimal", "integer", "positiveInt", "unsignedInt") else None

@@ -1,0 +1,97 @@
+"""References: `1`, `Patient/1`, absolute, canonical with version, `:Patient`, `:identifier`.
+
+Rule: a reference to this server is the same however it is written; one to a version is also one to the resource.
+See https://hl7.org/fhir/R4/search.html#reference.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fhir_server.document import entry
+from fhir_server.search.tree import Equals, Expr, any_of
+from fhir_server.search.types import token
+from fhir_server.search.types.asked import Asked, unescape
+from fhir_server.search.types.sink import Sink, reference_forms
+from resources.compartments import compartments_of
+from resources.expressions import Emitter, Leaf
+from resources.references import ID
+from resources.registry import RESOURCE_TYPES
+
+MODIFIERS = frozenset({"identifier", *RESOURCE_TYPES})
+
+
+def value(asked: Asked) -> Expr:
+    """The test of one value. Raises BadRequest."""
+    if asked.modifier == "identifier":
+        return token.test(asked, entry.identifier_key(asked.key), fold=False)
+    text = unescape(asked.text)
+    if asked.modifier is not None:
+        return _of_type(asked, text, asked.modifier)
+    if ID.fullmatch(text):
+        types = asked.parameter.targets or sorted(RESOURCE_TYPES)
+        return any_of(*(Equals(entry.exact(asked.key, f"{type_}/{text}")) for type_ in types))
+    _, forms = reference_forms(text, asked.base_url)
+    if not forms or any(character.isspace() for character in text):
+        raise asked.refusal("an id, [type]/[id] or an absolute URL is expected")
+    return Equals(entry.exact(asked.key, forms[-1]))
+
+
+def _of_type(asked: Asked, text: str, type_: str) -> Expr:
+    if asked.parameter.targets and type_ not in asked.parameter.targets:
+        raise asked.refusal(f"it refers to {', '.join(asked.parameter.targets)}")
+    if not ID.fullmatch(text):
+        named, forms = reference_forms(text, asked.base_url)
+        if named != type_:
+            raise asked.refusal(f"an id of a {type_} is expected")
+        return Equals(entry.exact(asked.key, forms[-1]))
+    return Equals(entry.exact(asked.key, f"{type_}/{text}"))
+
+
+def emitter(leaf: Leaf) -> Emitter | None:
+    """What takes the values of a leaf; None for types that are no references."""
+    if leaf.element_type == "Reference":
+        return _reference(leaf)
+    if leaf.element_type in ("canonical", "uri"):
+        return _canonical(leaf)
+    return _resource(leaf) if leaf.element_type == "Resource" else None
+
+
+def _reference(leaf: Leaf) -> Emitter:
+    key = leaf.key
+    of_identifier = token.identifier(entry.identifier_key(key))
+    compartments = compartments_of(leaf.type, leaf.parameter.code)
+
+    def emit(sink: Sink, held: dict[str, Any]) -> None:
+        text = held.get("reference")
+        if text is not None:
+            type_, forms = sink.forms_of(text)
+            for form in forms:
+                sink.index.append(entry.exact(key, form))
+            if type_ in compartments:
+                sink.compartments.append(forms[0])
+        identifier = held.get("identifier")
+        if identifier is not None:
+            of_identifier(sink, identifier)
+
+    return emit
+
+
+def _canonical(leaf: Leaf) -> Emitter:
+    key = leaf.key
+
+    def emit(sink: Sink, held: str) -> None:
+        for form in sink.forms_of(held)[1]:
+            sink.index.append(entry.exact(key, form))
+
+    return emit
+
+
+def _resource(leaf: Leaf) -> Emitter:
+    key = leaf.key
+
+    def emit(sink: Sink, held: dict[str, Any]) -> None:
+        if "id" in held:
+            sink.index.append(entry.exact(key, f"{held['resourceType']}/{held['id']}"))
+
+    return emit

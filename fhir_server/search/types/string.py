@@ -1,0 +1,93 @@
+"""Strings: found by their beginning, without case, accents and punctuation; `:exact` and `:contains`.
+
+Rule: what is asked and what is stored are folded by one function. See https://hl7.org/fhir/R4/search.html#string.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from fhir_server.document import entry
+from fhir_server.search import sort
+from fhir_server.search.tree import Contains, Equals, Expr, StartsWith
+from fhir_server.search.types.asked import Asked, unescape
+from fhir_server.search.types.sink import Sink
+from resources.expressions import Emitter, Leaf
+
+MODIFIERS = frozenset({"exact", "contains"})
+PARTS = {
+    "HumanName": ("family", "given", "text", "prefix", "suffix"),
+    "Address": ("line", "city", "district", "state", "postalCode", "country", "text"),
+}
+
+
+@lru_cache(maxsize=8192)
+def fold(text: str) -> str:
+    """`text` in lower case, without accents and punctuation, runs of white space as one blank."""
+    plain = text.casefold()
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFKD", plain).casefold()
+    if not plain.isalnum():
+        plain = "".join(filter(_kept, plain))
+    return " ".join(plain.split())
+
+
+def _kept(character: str) -> bool:
+    if character.isalnum() or character.isspace():
+        return True
+    return character != entry.SEPARATOR and unicodedata.category(character) not in _DROPPED
+
+
+_DROPPED = frozenset({"Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "Mn", "Cc", "Cf"})
+
+
+def value(asked: Asked) -> Expr:
+    """The test of one value. Raises BadRequest."""
+    text = unescape(asked.text)
+    folded = fold(text)
+    if asked.modifier == "exact":
+        return Equals(entry.text(asked.key, folded, text))
+    if not folded:
+        raise asked.refusal("there is no letter or digit to look for; the modifier exact compares punctuation too")
+    if len(folded) > entry.LONGEST_PREFIX:
+        raise asked.refusal(f"at most {entry.LONGEST_PREFIX} characters can be compared; exact takes longer ones")
+    if asked.modifier == "contains":
+        return Contains(asked.key, folded)
+    return StartsWith(f"{asked.key}|{folded}")
+
+
+def emitter(leaf: Leaf) -> Emitter | None:
+    """What takes the values of a leaf; None for types that are no strings."""
+    key = leaf.key
+    scalar = sort.scalars(leaf.type).get(leaf.parameter.code)
+
+    def one(sink: Sink, text: str) -> None:
+        folded = fold(text)
+        sink.index.append(entry.text(key, folded, text))
+        if scalar is not None:
+            sink.least(scalar, folded[:_SORTED])
+
+    if leaf.element_type in PARTS:
+        return _of_parts(one, PARTS[leaf.element_type])
+    return one if leaf.element_type in ("string", "markdown", "code", "uri", "id") else None
+
+
+_SORTED = 60
+"""So many characters decide the order."""
+
+
+def _of_parts(one: Callable[[Sink, str], None], parts: tuple[str, ...]) -> Emitter:
+    def several(sink: Sink, whole: dict[str, Any]) -> None:
+        for part in parts:
+            held = whole.get(part)
+            if held.__class__ is str:
+                one(sink, held)
+            elif held:
+                for text in held:
+                    if text is not None:
+                        one(sink, text)
+
+    return several

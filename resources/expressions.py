@@ -1,0 +1,350 @@
+"""SearchParameter expressions compiled to Python: one generated function a resource type, one walk for all of them.
+
+Rule: the subset of FHIRPath that HL7's own parameters use is compiled, and what is outside it raises
+`UnsupportedExpressionError`; it is never half understood.
+See https://hl7.org/fhir/R4/searchparameter.html and http://hl7.org/fhirpath/N1/.
+
+    Patient.telecom.where(system='phone')    (Condition.onset as Period)    Bundle.entry[0].resource
+    Flag.subject.where(resolve() is Patient)     Patient.deceased.exists() and Patient.deceased != false
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from resources.parameters import SearchParameter
+from resources.registry import PRIMITIVES, STRUCTURES, Element
+
+Emitter = Callable[[Any, Any], None]
+"""Takes the sink that the caller gave to the extractor, and one value."""
+
+
+class UnsupportedExpressionError(ValueError):
+    """An expression that is outside of the compiled subset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """Where values of a parameter are: `element_type` is a primitive or data type, `element` the element that holds
+    them."""
+
+    type: str
+    parameter: SearchParameter
+    element_type: str
+    element: Element
+
+    @property
+    def key(self) -> str:
+        """`Patient.family`."""
+        return f"{self.type}.{self.parameter.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """The element of this name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class As:
+    """Only values of this type."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Only the value at this place."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Only values whose member has this text."""
+
+    member: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolves:
+    """Only references to this resource type."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Not the values, but whether there is one other than false."""
+
+
+Step = Child | As | Item | Where | Resolves | Truth
+Path = tuple[Step, ...]
+
+_TOKENS = re.compile(r"\s*(?:'([^']*)'|(\w+)|([|().=\[\]]))")
+_TRUTH = re.compile(r"\s*([\w.]+)\.exists\(\) and \1 != false\s*")
+_TYPE_NAMES = {"DateTime": "dateTime", "SimpleQuantity": "Quantity"}
+
+
+def parse(expression: str) -> tuple[Path, ...]:
+    """The alternatives of an expression, each a path of steps. Raises UnsupportedExpressionError."""
+    truth = _TRUTH.fullmatch(expression)
+    if truth:
+        return ((*(Child(name) for name in truth[1].split(".")), Truth()),)
+    return _Parser(expression).parse()
+
+
+class _Parser:
+    """Recursive descent over `|`, parentheses, `as`, `.`, `[n]` and the functions `as`, `ofType` and `where`."""
+
+    def __init__(self, expression: str) -> None:
+        self.expression = expression
+        self.tokens: list[tuple[str, str]] = []
+        at, end = 0, len(expression.rstrip())
+        while at < end:
+            match = _TOKENS.match(expression, at)
+            if match is None:
+                raise UnsupportedExpressionError(expression)
+            kind = ("text", "word", "sign")[(match.lastindex or 1) - 1]
+            self.tokens.append((kind, match[match.lastindex or 1]))
+            at = match.end()
+        self.at = 0
+
+    def parse(self) -> tuple[Path, ...]:
+        paths = self._union()
+        if self.at != len(self.tokens):
+            raise UnsupportedExpressionError(self.expression)
+        return tuple(paths)
+
+    def _next_is(self, text: str) -> bool:
+        return self.at < len(self.tokens) and self.tokens[self.at] in (("sign", text), ("word", text))
+
+    def _take(self, kind: str, text: str | None = None) -> str:
+        if self.at >= len(self.tokens):
+            raise UnsupportedExpressionError(self.expression)
+        found, value = self.tokens[self.at]
+        if found != kind or text not in (None, value):
+            raise UnsupportedExpressionError(self.expression)
+        self.at += 1
+        return value
+
+    def _signs(self, text: str) -> None:
+        for sign in text:
+            self._take("sign", sign)
+
+    def _union(self) -> list[Path]:
+        paths = self._term()
+        while self._next_is("|"):
+            self._take("sign")
+            paths += self._term()
+        return paths
+
+    def _term(self) -> list[Path]:
+        if self._next_is("("):
+            self._take("sign")
+            paths = self._union()
+            self._take("sign", ")")
+        else:
+            paths = [(self._step(),)]
+        while True:
+            if self._next_is("."):
+                self._take("sign")
+                step: Step = self._step()
+            elif self._next_is("["):
+                self._take("sign")
+                step = Item(int(self._take("word")))
+                self._take("sign", "]")
+            elif self._next_is("as") or self._next_is("is"):
+                self._take("word")
+                step = self._as(self._take("word"))
+            else:
+                return paths
+            paths = [(*path, step) for path in paths]
+
+    def _as(self, name: str) -> As:
+        return As(_TYPE_NAMES.get(name, name))
+
+    def _step(self) -> Step:
+        name = self._take("word")
+        if not self._next_is("("):
+            return Child(name)
+        self._take("sign")
+        if name in ("as", "ofType"):
+            step: Step = self._as(self._take("word"))
+        elif name == "where":
+            step = self._where()
+        else:
+            raise UnsupportedExpressionError(self.expression)
+        self._take("sign", ")")
+        return step
+
+    def _where(self) -> Step:
+        member = self._take("word")
+        if member == "resolve":
+            self._signs("()")
+            self._take("word", "is")
+            return Resolves(self._take("word"))
+        self._take("sign", "=")
+        return Where(member, self._take("text"))
+
+
+@dataclass(slots=True)
+class _Node:
+    """A place in the merged walk over a resource."""
+
+    children: dict[tuple[str, bool, int | None], _Node] = field(default_factory=dict)
+    """(JSON member, whether it is an array, the one position wanted) → node"""
+    conditions: dict[Where | Resolves, _Node] = field(default_factory=dict)
+    leaves: dict[Leaf, None] = field(default_factory=dict)
+    truths: dict[Leaf, tuple[str, ...]] = field(default_factory=dict)
+    """A leaf → JSON members of which one must be there and not false."""
+
+
+def leaves(type_: str, parameter: SearchParameter) -> tuple[Leaf, ...]:
+    """Where a resource type has values of a parameter. Raises UnsupportedExpressionError."""
+    root = _Node()
+    _add(root, type_, parameter)
+    return tuple(dict.fromkeys(_leaves(root)))
+
+
+def _leaves(node: _Node) -> Iterator[Leaf]:
+    yield from node.leaves
+    yield from node.truths
+    for inner in (*node.children.values(), *node.conditions.values()):
+        yield from _leaves(inner)
+
+
+def _add(root: _Node, type_: str, parameter: SearchParameter) -> None:
+    for path in parse(parameter.expression):
+        first = path[0]
+        if not isinstance(first, Child):
+            raise UnsupportedExpressionError(parameter.expression)
+        if first.name in (type_, "Resource", "DomainResource"):
+            _walk(root, type_, path[1:], type_, parameter)
+        elif first.name[0].islower():  # relative to the base: InsurancePlan-name
+            _walk(root, type_, path, type_, parameter)
+
+
+def _walk(node: _Node, at: str, path: Path, type_: str, parameter: SearchParameter) -> None:
+    """Plant what is left of a path into the walk; `at` is the structure that the node stands on."""
+    if not path:
+        raise UnsupportedExpressionError(parameter.expression)
+    step, rest = path[0], path[1:]
+    if isinstance(step, Where | Resolves):
+        _walk(node.conditions.setdefault(step, _Node()), at, rest, type_, parameter)
+        return
+    element = STRUCTURES[at].elements.get(step.name) if isinstance(step, Child) else None
+    if element is None:
+        raise UnsupportedExpressionError(f"{parameter.expression}: no {step} in {at}")
+    if rest == (Truth(),):
+        node.truths[Leaf(type_, parameter, "boolean", element)] = tuple(element.members)
+        return
+    position = None
+    while rest and isinstance(rest[0], Item):
+        position, rest = rest[0].position, rest[1:]
+    wanted: str | None = None
+    if rest and isinstance(rest[0], As):
+        wanted, rest = rest[0].type, rest[1:]
+    for member, element_type in element.members.items():
+        if wanted in (None, element_type):
+            inner = node.children.setdefault((member, element.many, position), _Node())
+            _arrive(inner, Leaf(type_, parameter, element_type, element), rest)
+
+
+def _arrive(node: _Node, leaf: Leaf, rest: Path) -> None:
+    if not rest:
+        node.leaves[leaf] = None
+    elif all(isinstance(step, Where | Resolves) for step in rest):
+        for step in rest:
+            assert isinstance(step, Where | Resolves)  # noqa: S101 - narrows the type
+            node = node.conditions.setdefault(step, _Node())
+        node.leaves[leaf] = None
+    elif leaf.element_type not in PRIMITIVES:
+        _walk(node, leaf.element_type, rest, leaf.type, leaf.parameter)
+
+
+def extractor(
+    type_: str, parameters: Iterable[SearchParameter], emitter: Callable[[Leaf], Emitter | None]
+) -> Callable[[dict[str, Any], Any], None]:
+    """A function of (resource, sink) that hands every value of the parameters to the emitter of its leaf.
+
+    `emitter(leaf)` gives what takes the values of a leaf, or None to leave them out. The resource must be valid.
+    Raises UnsupportedExpressionError.
+    """
+    root = _Node()
+    for parameter in parameters:
+        _add(root, type_, parameter)
+    return _Generator(emitter).function(type_, root)
+
+
+class _Generator:
+    """Turns the merged walk into the source of one function, and that into the function."""
+
+    def __init__(self, emitter: Callable[[Leaf], Emitter | None]) -> None:
+        self.emitter = emitter
+        self.names: dict[str, Any] = {"refers_to": refers_to}
+        self.variables = 0
+
+    def function(self, type_: str, root: _Node) -> Callable[[dict[str, Any], Any], None]:
+        lines = [f"def extract_{type_}(resource, sink):", " pass", *self._body(root, "resource", 1)]
+        exec(compile("\n".join(lines), f"<extractor of {type_}>", "exec"), self.names)  # noqa: S102 - our own source
+        made: Callable[[dict[str, Any], Any], None] = self.names[f"extract_{type_}"]
+        return made
+
+    def _body(self, node: _Node, variable: str, depth: int) -> Iterator[str]:
+        indent = " " * depth
+        for leaf in node.leaves:
+            yield from self._emit(leaf, variable, indent)
+        for leaf, members in node.truths.items():
+            truth = " or ".join(f"{variable}.get({member!r}, False) is not False" for member in members)
+            yield from self._emit(leaf, truth, indent)
+        for condition, inner in node.conditions.items():
+            body = list(self._body(inner, variable, depth + 1))
+            if body:
+                yield f"{indent}if {_condition(condition, variable)}:"
+                yield from body
+        for (member, many, position), inner in node.children.items():
+            self.variables += 1
+            value = f"v{self.variables}"
+            deeper = 2 if many and position is None else 1
+            body = list(self._body(inner, value, depth + deeper))
+            if not body:
+                continue
+            self.variables += 1
+            held = f"v{self.variables}"
+            yield f"{indent}{held} = {variable}.get({member!r})"
+            if position is not None:
+                yield f"{indent}if {held} and len({held}) > {position}:"
+                yield f"{indent} {value} = {held}[{position}]"
+            elif many:
+                yield f"{indent}if {held}:"
+                yield f"{indent} for {value} in {held}:"
+                yield f"{indent}  if {value} is None: continue"  # its place is held for an extension
+            else:
+                yield f"{indent}if {held} is not None:"
+                yield f"{indent} {value} = {held}"
+            yield from body
+
+    def _emit(self, leaf: Leaf, value: str, indent: str) -> Iterator[str]:
+        emitter = self.emitter(leaf)
+        if emitter is not None:
+            name = f"e{len(self.names)}"
+            self.names[name] = emitter
+            yield f"{indent}{name}(sink, {value})"
+
+
+def _condition(condition: Where | Resolves, variable: str) -> str:
+    if isinstance(condition, Where):
+        return f"{variable}.get({condition.member!r}) == {condition.text!r}"
+    return f"refers_to({variable}, {condition.type!r})"
+
+
+def refers_to(reference: dict[str, Any], type_: str) -> bool:
+    """`resolve() is Type`, judged by the reference itself: by its text, or its `type`."""
+    text = reference.get("reference") or ""
+    return text.startswith(f"{type_}/") or f"/{type_}/" in text or reference.get("type") == type_

@@ -1,0 +1,103 @@
+"""HL7's published SearchParameters, looked up by resource type and code.
+
+Rule: a parameter is known if HL7 defines it, and searchable if this server answers it; only searchable ones are in the
+CapabilityStatement, and one that is merely known is refused by name, never ignored.
+See https://hl7.org/fhir/R4/searchparameter-registry.html.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from resources import definitions
+from resources.registry import RESOURCE_TYPES, STRUCTURES
+
+SEARCHABLE_TYPES = frozenset({"date", "number", "reference", "string", "token", "uri"})
+"""The parameter types that this server answers."""
+
+WITHOUT_ENTRIES = frozenset({"_id", "_lastUpdated"})
+"""Answered from the stored document itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A part of a composite: the url of the parameter that gives its type, and its expression from the base."""
+
+    definition: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParameter:
+    """One SearchParameter. `expression` is empty where HL7 gives none (`_text`); `targets` are resource types."""
+
+    id: str
+    url: str
+    code: str
+    type: str
+    base: tuple[str, ...]
+    expression: str = ""
+    targets: tuple[str, ...] = ()
+    components: tuple[Component, ...] = ()
+    description: str = ""
+
+    @property
+    def searchable(self) -> bool:
+        """Whether this server answers it."""
+        return self.code in WITHOUT_ENTRIES or bool(self.expression and self.type in SEARCHABLE_TYPES)
+
+
+class ParameterSet:
+    """An immutable set of SearchParameters, by the resource types that they apply to."""
+
+    def __init__(self, parameters: Iterable[SearchParameter]) -> None:
+        self.all = tuple(parameters)
+        """Every parameter once, in the order given."""
+        by_type: dict[str, dict[str, SearchParameter]] = defaultdict(dict)
+        for parameter in self.all:
+            for base in parameter.base:
+                for type_ in _concrete(base):
+                    by_type[type_][parameter.code] = parameter
+        self._by_type = {type_: MappingProxyType(dict(sorted(found.items()))) for type_, found in by_type.items()}
+
+    def get(self, type_: str, code: str) -> SearchParameter | None:
+        """The parameter that `code` means for a resource type, also if it is inherited from Resource."""
+        return self._by_type[type_].get(code)
+
+    def for_type(self, type_: str) -> Mapping[str, SearchParameter]:
+        """Code → parameter, of all that HL7 defines for a resource type."""
+        return self._by_type[type_]
+
+    def searchable(self, type_: str) -> tuple[SearchParameter, ...]:
+        """What this server answers for a resource type, sorted by code: the CapabilityStatement's `searchParam`."""
+        return tuple(parameter for parameter in self._by_type[type_].values() if parameter.searchable)
+
+
+def _concrete(base: str) -> Iterable[str]:
+    if base == "Resource":
+        return RESOURCE_TYPES
+    if base == "DomainResource":
+        return [type_ for type_ in RESOURCE_TYPES if "text" in STRUCTURES[type_].elements]
+    return (base,)
+
+
+def _parameter(raw: dict[str, Any]) -> SearchParameter:
+    return SearchParameter(
+        id=raw["id"],
+        url=raw["url"],
+        code=raw["code"],
+        type=raw["type"],
+        base=tuple(raw["base"]),
+        expression=raw.get("expression", ""),
+        targets=tuple(raw.get("target", ())),
+        components=tuple(Component(part["definition"], part["expression"]) for part in raw.get("component", ())),
+        description=raw.get("description", ""),
+    )
+
+
+BASE = ParameterSet(_parameter(raw) for raw in definitions.load("search-parameters"))
+"""The 1,375 of R4 4.0.1."""
