@@ -52,7 +52,7 @@ class Numeral(Decimal):
         return Numeral, (self.text,)
 
 
-def number(text: str) -> Decimal:
+def decimal(text: str) -> Decimal:
     """The Decimal that is written as `text`, a JSON number, and that `str()` writes the same way.
 
     Raises ValueError where it has over `MAX_DIGITS` digits or an exponent beyond ±`MAX_EXPONENT`.
@@ -69,13 +69,20 @@ def number(text: str) -> Decimal:
     return value if str(value) == text else Numeral(text)
 
 
+def number(text: str) -> int | Decimal:
+    """The value of a JSON number as `decode` gives it; raises ValueError as `decimal` does."""
+    if text == "-0" or not text.removeprefix("-").isdigit():
+        return decimal(text)
+    return int(text) if len(text) <= 20 and int(text) in _INT64 else decimal(text)
+
+
 def _raw(value: Any) -> msgspec.Raw:
     if isinstance(value, Numeral):
         return msgspec.Raw(value.text.encode())
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-_decoder = msgspec.json.Decoder(float_hook=number)
+_decoder = msgspec.json.Decoder(float_hook=decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_raw)
 _sorting_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_raw, order="sorted")
 
@@ -155,7 +162,7 @@ def _decode_carefully(raw: bytes) -> Any:
         raise BadRequest("The body is empty; JSON was expected.")
     try:
         value = json.loads(
-            text, object_pairs_hook=_object, parse_float=_float, parse_int=_int, parse_constant=_Refused
+            text, object_pairs_hook=_object, parse_float=_number, parse_int=_number, parse_constant=_Refused
         )
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
@@ -182,17 +189,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return repeating
 
 
-def _float(text: str) -> Decimal | _Refused:
+def _number(text: str) -> int | Decimal | _Refused:
     try:
         return number(text)
     except ValueError:
         return _Refused(text)
-
-
-def _int(text: str) -> int | Decimal | _Refused:
-    if len(text) > 18 or text == "-0":
-        return int(text) if text != "-0" and len(text) <= 20 and int(text) in _INT64 else _float(text)
-    return int(text)
 
 
 def _problems(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:

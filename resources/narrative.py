@@ -1,0 +1,111 @@
+"""The XHTML `div` of a narrative as text: taken out of an XML document, and put into one.
+
+Rule: the text is copied as it stands, byte for byte, whenever it means the same alone; it is written anew only where
+it leans on namespace prefixes declared outside of it. See https://hl7.org/fhir/R4/narrative.html.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from html.entities import name2codepoint
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+XHTML = "http://www.w3.org/1999/xhtml"
+_XML = "http://www.w3.org/XML/1998/namespace"
+_TAG = re.compile(rb"<(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>")
+_PLAIN_TAG = re.compile(rb"<div[\s/>]")
+_DECLARATION = re.compile(rb"\sxmlns\s*=")
+_ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
+_XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
+
+
+def start_tag(raw: bytes, start: int) -> bytes:
+    """The tag of well-formed XML that begins at `start`."""
+    match = _TAG.match(raw, start)
+    return match[0] if match else raw[start:]
+
+
+def taken_out(element: bytes, prefixes: Mapping[str, str]) -> str:
+    """The text of a div in FHIR JSON: `element` is the source of it, `prefixes` are those in scope around it."""
+    tag = start_tag(element, 0)
+    leaning = any(f"{prefix}:".encode() in element for prefix in prefixes)
+    if _PLAIN_TAG.match(tag) and _DECLARATION.search(tag) and not leaning:
+        return element.decode()
+    return _written_anew(element, prefixes)
+
+
+def put_in(div: str) -> str:
+    """The text of a div as it may stand in an XML document.
+
+    HTML's named entities become characters, and the namespace is declared where it is missing; nothing else changes.
+    Raises ValueError, with words, for a text that is not one well-formed XHTML element.
+    """
+    text = _ENTITY.sub(_character, div) if "&" in div else div
+    text = text.strip(" \t\r\n")
+    if text.startswith("<div") and not _DECLARATION.search(start_tag(text.encode(), 0)):
+        text = f'<div xmlns="{XHTML}"{text[4:]}'
+    parser = _parser()
+    roots: list[str] = []
+
+    def root(name: str, _: dict[str, str]) -> None:
+        roots.append(name)
+        parser.StartElementHandler = None
+
+    parser.StartElementHandler = root
+    _parse(parser, text.encode())
+    if roots != [f"{XHTML} div"] or not (text.startswith("<div") and text.endswith(">")):
+        raise ValueError("the narrative is not a div in the namespace of XHTML")
+    return text
+
+
+def _character(match: re.Match[str]) -> str:
+    code = name2codepoint.get(match[1])
+    return match[0] if code is None or match[1] in _XML_ENTITIES else chr(code)
+
+
+def _parser() -> expat.XMLParserType:
+    parser = expat.ParserCreate("UTF-8", " ")
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    return parser
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise ValueError("a document type declaration is not allowed")
+
+
+def _parse(parser: expat.XMLParserType, raw: bytes) -> None:
+    try:
+        parser.Parse(raw, True)
+    except expat.ExpatError as error:
+        raise ValueError(f"the narrative is not well-formed: {error}") from None
+
+
+def _written_anew(element: bytes, prefixes: Mapping[str, str]) -> str:
+    """The same element with its namespaces declared inside, in the way of a parser: comments are lost."""
+    declarations = "".join(f" xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in prefixes.items())
+    parser = _parser()
+    written: list[str] = []
+    scope = [""]
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        namespace, _, local = name.rpartition(" ")
+        declared = f" xmlns={quoteattr(namespace)}" if namespace != scope[-1] else ""
+        scope.append(namespace)
+        rest = "".join(f" {_attribute(key)}={quoteattr(value)}" for key, value in attributes.items())
+        written.append(f"<{local}{declared}{rest}>")
+
+    def end(name: str) -> None:
+        scope.pop()
+        written.append(f"</{name.rpartition(' ')[2]}>")
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = lambda text: written.append(escape(text))
+    _parse(parser, f'<around xmlns="{XHTML}"{declarations}>'.encode() + element + b"</around>")
+    return "".join(written[1:-1]).replace("<div", f'<div xmlns="{XHTML}"', 1)
+
+
+def _attribute(key: str) -> str:
+    namespace, _, local = key.rpartition(" ")
+    return f"xml:{local}" if namespace == _XML else local
