@@ -11,8 +11,8 @@ RUN /opt/fhir-server/bin/pip install --no-cache-dir --no-deps --no-build-isolati
 
 FROM python:3.12-slim
 COPY --from=build /opt/fhir-server /opt/fhir-server
-RUN useradd --system --create-home fhir
+RUN useradd --system --create-home --home-dir /srv/fhir fhir
 USER fhir
-WORKDIR /home/fhir
+WORKDIR /srv/fhir
 ENTRYPOINT ["/opt/fhir-server/bin/fhir-server"]
 CMD ["run", "--open"]
