@@ -1,7 +1,7 @@
 """The primitive types of R4: which values they take, as `pydantic_core` schemas, and how to say so to a person.
 
 Rule: the exact lexical forms of https://hl7.org/fhir/R4/datatypes.html#primitive stand here and nowhere else.
-The patterns run on Rust's engine: `$` is the end of the text, classes are spelled out because its `\\s` and `\\d` are Unicode.
+The patterns run on Rust's engine: `$` is the end of the text; classes are spelled out, its short ones are Unicode.
 """
 
 from __future__ import annotations

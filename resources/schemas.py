@@ -1,17 +1,17 @@
-"""HL7's StructureDefinitions compiled to one `pydantic_core` validator for all resource types: the quick proof of validity.
+"""HL7's StructureDefinitions compiled to one `pydantic_core` validator for all types: the quick proof of validity.
 
-Rule: `proves` never says yes to a resource in which `validation` would find a problem. It may say no to a valid one of a rare
-shape (null in an array of primitives, a required primitive given by its extension only): `validation` then decides.
+Rule: `proves` never says yes to a resource in which `validation` would find a problem. It may say no to a valid one of
+a rare shape (null in an array of primitives, a required primitive given as extension): then `validation` decides.
 
-Why a proof only: `pydantic_core` applies object rules after the members, hence not at all where a member is wrong, and its
-words are not for people. See docs/decisions/0001-validate-with-compiled-schemas.md.
+Why a proof only: `pydantic_core` applies object rules after the members, hence not at all where a member is wrong, and
+its words are not for people. See docs/decisions/0001-validate-with-compiled-schemas.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator, ValidationError, core_schema
 
@@ -64,27 +64,29 @@ def _structures() -> Iterator[CoreSchema]:
 
 
 def _structure(structure: Structure) -> CoreSchema:
-    checks: list[Callable[[Json], Any]] = list(map(_passes, RULES.get(structure.path, ())))
-    choices = objects.choices(structure.path)
-    if structure.path == "Extension":
-        checks.append(_extension(*choices))
-    elif choices:
-        checks.append(_passes(*[choice.problems for choice in choices]))
-    if not _has_required_member(structure):
-        checks.append(_is_not_empty)
-    return _checked(_object(structure), checks, structure)
-
-
-def _checked(schema: CoreSchema, checks: Sequence[Callable[[Json], Any]], structure: Structure) -> CoreSchema:
-    """`schema`, then each of the checks; under the name of the structure."""
-    for check in checks:
+    """The object, then each check on it; `pydantic_core` knows it by the path of the structure."""
+    schema = _object(structure)
+    for check in _checks(structure):
         schema = core_schema.no_info_after_validator_function(check, schema)
     if "contained" in structure.elements:
         schema = core_schema.with_info_after_validator_function(_resolve, schema)
     elif structure.path in _HOLDERS:
         schema = core_schema.with_info_after_validator_function(_all_resolved, schema)
-    schema["ref"] = structure.path  # type: ignore[typeddict-unknown-key]
-    return schema
+    return _named(structure.path, schema)
+
+
+def _checks(structure: Structure) -> Iterator[Callable[[Json], Json]]:
+    rules = RULES.get(structure.path, ())
+    if rules:
+        yield _passes(*rules)
+    choices = objects.choices(structure.path)
+    yield from map(_extension if structure.path == "Extension" else _choice, choices)
+    if not _has_required_member(structure):
+        yield _has_content
+
+
+def _named(name: str, schema: CoreSchema) -> CoreSchema:
+    return cast(CoreSchema, {**schema, "ref": name})
 
 
 def _object(structure: Structure) -> CoreSchema:
@@ -126,9 +128,8 @@ def _followed_by(schema: CoreSchema, rule: Callable[[Any], Any]) -> CoreSchema:
 
 def _sibling() -> CoreSchema:
     """What stands in `_birthDate`: id and extensions of a primitive."""
-    schema = core_schema.no_info_after_validator_function(_is_not_empty, _object(STRUCTURES["Element"]))
-    schema["ref"] = _SIBLING
-    return schema
+    schema = core_schema.no_info_after_validator_function(_sibling_has_content, _object(STRUCTURES["Element"]))
+    return _named(_SIBLING, schema)
 
 
 def _reference_name(targets: frozenset[str]) -> str:
@@ -140,8 +141,7 @@ def _references() -> Iterator[CoreSchema]:
     every = {frozenset(element.targets) for structure in STRUCTURES.values() for element in structure.elements.values()}
     for targets in every:
         schema = core_schema.with_info_after_validator_function(_pointing(targets), _object(STRUCTURES["Reference"]))
-        schema["ref"] = _reference_name(targets)
-        yield schema
+        yield _named(_reference_name(targets), schema)
 
 
 def _has_required_member(structure: Structure) -> bool:
@@ -161,6 +161,18 @@ def _passes(*rules: Callable[[Any], Iterable[Problem]]) -> Callable[[Any], Any]:
     return check
 
 
+def _choice(choice: objects.Choice) -> Callable[[Json], Json]:
+    members = frozenset(choice.members)
+    thorough = _passes(choice.problems)
+
+    def check(value: Json) -> Json:
+        if len(members.intersection(value)) != 1:
+            thorough(value)
+        return value
+
+    return check
+
+
 def _extension(choice: objects.Choice) -> Callable[[Json], Json]:
     """Both rules of an extension; most have a url and one value, and are through at the first line."""
     members = frozenset(choice.members)
@@ -175,7 +187,13 @@ def _extension(choice: objects.Choice) -> Callable[[Json], Json]:
     return check
 
 
-def _is_not_empty(value: Json) -> Json:
+def _has_content(value: Json) -> Json:
+    if len(value) > 1 or objects.has_content(value):
+        return value
+    raise _refused()
+
+
+def _sibling_has_content(value: Json) -> Json:
     if value:
         return value
     raise _refused()
@@ -183,7 +201,7 @@ def _is_not_empty(value: Json) -> Json:
 
 def _pointing(targets: frozenset[str]) -> Callable[[Json, _Info], Json]:
     def check(value: Json, info: _Info) -> Json:
-        if not value or references.problems(value, targets):
+        if not objects.has_content(value) or references.problems(value, targets):
             raise _refused()
         local = references.local_id(value)
         if local is not None:
@@ -194,7 +212,7 @@ def _pointing(targets: frozenset[str]) -> Callable[[Json, _Info], Json]:
 
 
 def _resolve(resource: Json, info: _Info) -> Json:
-    """Contained resources come before what contains them: references that none of them settles wait for the container."""
+    """Settles the local references of a container; those of a contained resource, met before, waited for it."""
     if "contained" in resource:
         for _ in contained.problems(resource):
             raise _refused()

@@ -1,6 +1,6 @@
 """Whether a resource is valid R4, and if it is not, everything that is wrong with it and where.
 
-Rule: `schemas.proves` says yes quickly; only what it does not prove is walked here, element by element, with the same rules.
+Rule: `schemas.proves` says yes quickly; what it does not prove is walked here, element by element, with the same rules.
 See https://hl7.org/fhir/R4/validation.html. What is checked and what is not: docs/validation.md.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from resources import primitives, schemas
@@ -17,12 +17,13 @@ from resources.outcome import Issue, Unprocessable
 from resources.registry import RESOURCE_TYPES, STRUCTURES, Element, Structure
 from resources.rules import bindings, contained, narrative, objects, references, words
 from resources.rules.catalog import RULES
-from resources.rules.problem import Json, Problem, quoted
+from resources.rules.problem import Json, Problem, Rule, quoted
 
 MAXIMUM_ISSUES = 100
 """Issues in one answer; one more then says how many there are beyond."""
 
-_MAXIMUM_DEPTH = 200
+_MAXIMUM_DEPTH = 100
+_EMPTY = "an object must not be empty: leave the element out instead"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 
 
@@ -99,8 +100,6 @@ class _Walk:
         if self.depth >= _MAXIMUM_DEPTH:
             self.report.add(path, Problem("nested too deeply", "too-costly"))
             return
-        if not value:
-            self.report.add(path, Problem("an object must not be empty: leave the element out instead", "structure"))
         before = self.report.count
         self.depth += 1
         self._members(value, structure, path)
@@ -109,7 +108,9 @@ class _Walk:
             self._tell(path, choice.problems(value))
             if structure.path == "Extension":
                 self._tell(path, objects.extension_problems(value, choice))
-        self._rules(value, structure, path, sound=self.report.count == before)
+        sound = self.report.count == before
+        for rule in (*RULES.get(structure.path, ()), contained.problems):
+            self._apply(rule, value, path, sound=sound)
 
     def _members(self, value: Json, structure: Structure, path: str) -> None:
         known = _known(structure.path)
@@ -133,12 +134,12 @@ class _Walk:
             if member in holder:
                 self._value(holder[member], element, type_, path)
             if sibling is not None and sibling in holder:
-                self.object(holder[sibling], STRUCTURES["Element"], path)
+                self._sibling(holder[sibling], path)
             return
         values = self._array(holder, member, path)
         beside = self._array(holder, sibling, path) if sibling is not None else None
         if values is not None and beside is not None and len(values) != len(beside):
-            said = f"{member} has {len(values)} entries and {sibling} {len(beside)}: they must go together, filled up with null"
+            said = f"{member} has {len(values)} entries but {sibling} {len(beside)}: fill the shorter up with null"
             self.report.add(path, Problem(said, "structure"))
         count = max(len(values or ()), len(beside or ()))
         self._count(count, element, path)
@@ -147,13 +148,19 @@ class _Walk:
             besides = beside[place] if beside and place < len(beside) else None
             at = f"{path}[{place}]"
             if besides is not None:
-                self.object(besides, STRUCTURES["Element"], at)
+                self._sibling(besides, at)
             if item is not None:
                 self._value(item, element, type_, at)
             elif besides is None:
                 self.report.add(
                     at, Problem("null stands for a value only where its extension stands beside it", "structure")
                 )
+
+    def _sibling(self, value: Any, path: str) -> None:
+        """Id and extensions of a primitive; here, unlike elsewhere, an id alone will do."""
+        if value == {}:
+            self.report.add(path, Problem(_EMPTY, "structure"))
+        self.object(value, STRUCTURES["Element"], path)
 
     def _array(self, holder: Json, member: str, path: str) -> list[Any] | None:
         """The array in `member`, None if there is none or (said so) something else."""
@@ -183,9 +190,11 @@ class _Walk:
             self._inner_resource(value, element, path)
         else:
             before = self.report.count
+            if isinstance(value, dict) and not objects.has_content(value):
+                self.report.add(path, Problem(_EMPTY, "structure"))
             self.object(value, STRUCTURES[type_], path)
-            if self.report.count == before:
-                self._object_in_place(value, element, type_, path)
+            if isinstance(value, dict):
+                self._in_place(value, element, type_, path, sound=self.report.count == before)
 
     def _primitive(self, value: Any, element: Element, type_: str, path: str) -> None:
         if not primitives.accepts(type_, value):
@@ -196,32 +205,30 @@ class _Walk:
             self.report.add(path, Problem(bindings.code_words(value, element.value_set), "code-invalid"))
 
     def _inner_resource(self, value: Any, element: Element, path: str) -> None:
-        """A contained resource, or one in a Bundle or Parameters: these are proved on their own, and walked if need be."""
+        """A contained resource, or one in a Bundle or Parameters, which is proved on its own and walked if need be."""
         if element.name == "contained":
             self.resource(value, path, inside=True)
         elif not schemas.proves(value):
             self.resource(value, path)
 
-    def _object_in_place(self, value: Json, element: Element, type_: str, path: str) -> None:
+    def _in_place(self, value: Json, element: Element, type_: str, path: str, *, sound: bool) -> None:
         """What this element, and not the type, asks of the value."""
-        if element.value_set:
-            self._tell(path, bindings.concept_problems(value, element.value_set))
+        if element.value_set is not None:
+            self._apply(partial(bindings.concept_problems, value_set=element.value_set), value, path, sound=sound)
         if type_ == "Reference":
             targets = frozenset(element.targets)
-            self._tell(path, references.problems(value, targets))
+            self._apply(partial(references.problems, targets=targets), value, path, sound=sound)
             local = references.local_id(value)
             if local is not None:
                 self._tell(path, references.local_problems(local, targets, self.contained))
 
-    def _rules(self, value: Json, structure: Structure, path: str, *, sound: bool) -> None:
-        """The invariants. In an object with other problems (not `sound`) some cannot be decided and say nothing."""
-        rules = (*RULES.get(structure.path, ()), *((contained.problems,) if "contained" in value else ()))
-        for rule in rules:
-            try:
-                self._tell(path, tuple(rule(value)))
-            except (AttributeError, KeyError, TypeError, ValueError):
-                if sound:
-                    raise
+    def _apply(self, rule: Rule, value: Json, path: str, *, sound: bool) -> None:
+        """What the rule has to say. In an object with other problems (not `sound`) it may not be able to."""
+        try:
+            self._tell(path, tuple(rule(value)))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            if sound:
+                raise
 
     def _tell(self, path: str, problems: Iterable[Problem]) -> None:
         for problem in problems:

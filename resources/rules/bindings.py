@@ -1,7 +1,7 @@
 """Required bindings: codes that must come from a value set of HL7's.
 
-Rule: a set that HL7's data can enumerate is enumerated; of the four that it cannot (currencies, media types, UCUM, a list
-of LOINC's) the lexical form is checked. See https://hl7.org/fhir/R4/terminologies.html#strength.
+Rule: a set that HL7's data can enumerate is enumerated; of the four that it cannot (currencies, media types, UCUM, a
+list of LOINC's) the lexical form is checked. See https://hl7.org/fhir/R4/terminologies.html#strength.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from resources.rules.problem import NONE, Json, Problem, quoted
 _SHOWN = 10
 _VALUE_SETS: Mapping[str, Mapping[str, list[str]]] = definitions.load("codes")
 
-_TOKEN = r"[A-Za-z0-9!#$&\-^_.+]+"
+_MEDIA_WORD = r"[A-Za-z0-9!#$&\-^_.+]+"
 _CODE_FORMS = {
     "http://hl7.org/fhir/ValueSet/currencies": (
         "^[A-Z]{3}$",
         "a currency of ISO 4217: three capital letters, such as EUR",
     ),
     "http://hl7.org/fhir/ValueSet/mimetypes": (
-        rf"^{_TOKEN}(?:/{_TOKEN}(?: ?; ?{_TOKEN}=[^\x00-\x20;]+(?: [^\x00-\x20;]+)*)*)?$",
+        rf"^{_MEDIA_WORD}(?:/{_MEDIA_WORD}(?: ?; ?{_MEDIA_WORD}=[^\x00-\x20;]+(?: [^\x00-\x20;]+)*)*)?$",
         "a media type of BCP 13, such as application/pdf",
     ),
 }

@@ -49,7 +49,8 @@ def document_begins_with_composition(bundle: Json) -> Iterator[Problem]:
     type_ = bundle.get("type")
     if type_ not in ("document", "message"):
         return
-    first = next(iter(bundle.get("entry", ())), {}).get("resource", {}).get("resourceType")
+    entries = bundle.get("entry", ())
+    first = entries[0].get("resource", {}).get("resourceType") if entries else None
     expected, rule = ("Composition", "bdl-11") if type_ == "document" else ("MessageHeader", "bdl-12")
     if first != expected:
         yield Problem(f"the first resource of a {type_} is a {expected} ({rule})", at=".entry[0].resource")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from resources.rules import appointment, bundle, data_types, observation, patient
+from resources.rules import appointment, bundle, condition, data_types, observation, patient, timing
 from resources.rules.problem import Rule
 
 RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
@@ -22,6 +22,8 @@ RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
             bundle.document_begins_with_composition,
         ),
         "Bundle.entry": (bundle.entry_has_content,),
+        "Condition": (condition.abated_is_over, condition.error_has_no_clinical_status),
+        "Condition.stage": (condition.stage_has_details,),
         "ContactPoint": (data_types.contact_point_has_system,),
         "Observation": (observation.no_reason_beside_value, observation.component_does_not_repeat),
         "Observation.component": (observation.no_reason_beside_value,),
@@ -30,6 +32,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
         "Period": (data_types.period_runs_forwards,),
         "Range": (data_types.range_runs_upwards,),
         "Ratio": (data_types.ratio_is_whole,),
+        "Timing.repeat": (timing.parts_go_together, timing.nothing_negative),
     }
     | dict.fromkeys(("Quantity", "Age", "Count", "Distance", "Duration"), (data_types.quantity_code_has_system,))
 )

@@ -39,9 +39,10 @@ def problems(resource: Json) -> Iterator[Problem]:
 
 
 def types_by_id(resource: Json) -> dict[str, str]:
-    """The type of each contained resource by its id, and of the container itself by the empty id, as `#` refers to it."""
+    """The type of each contained resource by its id ; the container itself has the empty id, as in `#`. Takes any JSON."""
     found = {"": resource["resourceType"]}
-    for inner in resource.get("contained", ()):
+    contained = resource.get("contained")
+    for inner in contained if isinstance(contained, list) else ():
         if isinstance(inner, dict) and isinstance(inner.get("id"), str):
-            found[inner["id"]] = inner.get("resourceType", "")
+            found[inner["id"]] = str(inner.get("resourceType"))
     return found

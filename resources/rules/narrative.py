@@ -1,6 +1,6 @@
 """Narrative: well-formed XHTML of the permitted elements and attributes, in which nothing can run.
 
-Rule: txt-1 and txt-2 of https://hl7.org/fhir/R4/narrative.html#invs; URLs are judged after entities are resolved and the
+Rule: txt-1 and txt-2 of https://hl7.org/fhir/R4/narrative.html#invs; URLs are judged when entities are resolved and the
 characters that browsers ignore are gone.
 """
 
@@ -13,14 +13,22 @@ from pyexpat import ExpatError, ParserCreate, XMLParserType
 from resources.rules.problem import Problem, quoted
 
 ELEMENTS = frozenset(
-    "a abbr acronym b big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img li "
-    "ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt ul var".split()
-)
+    {
+        "a", "abbr", "acronym", "b", "big", "blockquote", "br", "caption", "cite", "code", "col", "colgroup",
+        "dd", "dfn", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "li",
+        "ol", "p", "pre", "q", "samp", "small", "span", "strong", "sub", "sup", "table", "tbody", "td",
+        "tfoot", "th", "thead", "tr", "tt", "ul", "var",
+    }
+)  # fmt: skip
 ATTRIBUTES = frozenset(
-    "abbr accesskey align alt axis bgcolor border cellhalign cellpadding cellspacing cellvalign char charoff charset cite "
-    "class colspan compact coords dir frame headers height href hreflang hspace id lang longdesc name nowrap rel rev "
-    "rowspan rules scope shape span src start style summary tabindex title type valign value vspace width".split()
-)
+    {
+        "abbr", "accesskey", "align", "alt", "axis", "bgcolor", "border", "cellhalign", "cellpadding",
+        "cellspacing", "cellvalign", "char", "charoff", "charset", "cite", "class", "colspan", "compact",
+        "coords", "dir", "frame", "headers", "height", "href", "hreflang", "hspace", "id", "lang", "longdesc",
+        "name", "nowrap", "rel", "rev", "rowspan", "rules", "scope", "shape", "span", "src", "start", "style",
+        "summary", "tabindex", "title", "type", "valign", "value", "vspace", "width",
+    }
+)  # fmt: skip
 _XHTML = "http://www.w3.org/1999/xhtml"
 _XML_ATTRIBUTES = frozenset({"http://www.w3.org/XML/1998/namespace lang", "http://www.w3.org/XML/1998/namespace space"})
 _URL_ATTRIBUTES = frozenset({"cite", "href", "longdesc", "src"})
@@ -37,7 +45,7 @@ _ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*;)")
 _OF_XML = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})
 
 
-class _Refused(Exception):  # noqa: N818 - not an error of ours: how a handler of expat's stops the parser
+class _DoctypeError(Exception):
     """The narrative has a DOCTYPE."""
 
 
@@ -53,7 +61,7 @@ class _Reader:
         parser = self._parser()
         try:
             parser.Parse(_ENTITY.sub(_character, div), True)
-        except _Refused:
+        except _DoctypeError:
             return ("a DOCTYPE is not allowed",)
         except ExpatError as error:
             return (f"not well-formed XHTML: {error}",)
@@ -92,7 +100,7 @@ class _Reader:
         self.words[f"the processing instruction {quoted(target)} is not allowed (txt-1)"] = None
 
     def _doctype(self, *_: object) -> None:
-        raise _Refused
+        raise _DoctypeError
 
 
 def problems(div: str) -> tuple[Problem, ...]:

@@ -19,7 +19,7 @@ SHOWN = 8
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A choice element: `members` are the JSON members that can carry it, with the `_` ones, each with its own without `_`."""
+    """A choice element: `members` are the JSON members that can carry it (`_valueId` too) with their value's."""
 
     name: str
     required: bool
@@ -45,6 +45,11 @@ def choices(path: str) -> tuple[Choice, ...]:
 def has_sibling(element: Element, type_: str) -> bool:
     """Whether id and extensions of a value of `type_` stand in a member beside it (`_birthDate` beside `birthDate`)."""
     return type_ in PRIMITIVES and type_ != "xhtml" and element.name != "id" and not element.attribute
+
+
+def has_content(value: Json) -> bool:
+    """ele-1: whether an object (no resource, no extension) holds anything but an id."""
+    return len(value) > 1 or (len(value) == 1 and "id" not in value)
 
 
 def extension_problems(value: Json, choice: Choice) -> Iterator[Problem]:

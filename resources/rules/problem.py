@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`words` a person can act on, `code` an IssueType, `at` the rest of the FHIRPath (`.period.end`, `.coding[0].code`)."""
+    """`words` a person can act on, `code` an IssueType, `at` the rest of the FHIRPath (`.period.end`)."""
 
     words: str
     code: str = "invariant"
@@ -27,6 +27,6 @@ NONE: tuple[Problem, ...] = ()
 
 
 def quoted(value: str) -> str:
-    """`value` in quotation marks for a message: shortened, on one line, without characters that FHIR forbids in text."""
+    """`value` in quotation marks for a message: short, on one line, without characters that FHIR forbids."""
     shown = value if len(value) <= 60 else value[:57] + "…"
     return '"' + "".join(character if character.isprintable() else ascii(character)[1:-1] for character in shown) + '"'

@@ -1,6 +1,6 @@
 """References: what their text may be, and the resource types that an element may point to.
 
-Rule: a reference whose type can be told from its text must point to a type that the element allows; any other URL passes.
+Rule: a reference that tells its type must point to a type that the element allows; any other URL passes.
 See https://hl7.org/fhir/R4/references.html.
 """
 
@@ -18,14 +18,14 @@ _FORMS = "Type/id with a type of R4, an absolute URL, urn:uuid:…, urn:oid:… 
 
 
 def problems(reference: Json, targets: AbstractSet[str]) -> tuple[Problem, ...]:
-    """The problems of a Reference that may point to `targets` (none: to any type). `#id` is left to `local_problems`."""
+    """The problems of a Reference that may point to `targets` (none: any type); `#id` is left to `local_problems`."""
     text = reference.get("reference")
     if "type" not in reference:
         if text is None:
             return NONE
         type_, _, id_ = text.partition("/")
-        if type_ in targets and references.ID.fullmatch(id_):  # nearly always so, and ten times quicker
-            return NONE
+        if text.startswith("urn:") or (type_ in targets and references.ID.fullmatch(id_)):
+            return NONE  # nearly always so, and ten times quicker than the general way
         return _of_text(text, targets)
     found = _of_text(text, targets) if text is not None else NONE
     pointed = references.parse(text) if text is not None else None

@@ -47,16 +47,19 @@ def wrong_primitive(type_: str, value: Any) -> Problem:
         return Problem(f"expected a {primitive.kind} ({primitive.words}), found {found(value)}", "structure")
     if not isinstance(value, str):
         return Problem(f"{str(value)[:40]} is not {primitive.words}", "value")
-    if not value:
-        return Problem("a value must not be empty: leave the element out instead", "value")
-    if forbidden := _FORBIDDEN.search(value):
-        words = f"the character U+{ord(forbidden[0]):04X} at position {forbidden.start() + 1} is not allowed in text"
-        return Problem(words, "value")
     if len(value) > MAXIMUM_LENGTH and type_ in ("string", "markdown"):
         return Problem(f"{len(value):,} characters are too many: at most {MAXIMUM_LENGTH:,}", "too-long")
+    return Problem(_wrong_text(type_, value), "value")
+
+
+def _wrong_text(type_: str, value: str) -> str:
+    if not value:
+        return "a value must not be empty: leave the element out instead"
+    if forbidden := _FORBIDDEN.search(value):
+        return f"the character U+{ord(forbidden[0]):04X} at position {forbidden.start() + 1} is not allowed in text"
     if type_ in ("date", "dateTime", "instant") and (day := _DAY.match(value)) and not _exists(day[0]):
-        return Problem(f"{quoted(value)}: there is no such day", "value")
-    return Problem(f"{quoted(value)} is not {primitive.words}", "value")
+        return f"{quoted(value)}: there is no such day"
+    return f"{quoted(value)} is not {PRIMITIVES[type_].words}"
 
 
 def _kind(value: Any) -> str:
