@@ -25,7 +25,7 @@ from fhir_server.interactions.server import Server, ordered_id
 from fhir_server.operations.catalogue import OPERATIONS
 from fhir_server.settings import Settings
 from fhir_server.store import blobs, database, schema
-from fhir_server.store.committer import Committer
+from fhir_server.store.committer import Committer, now_us
 from fhir_server.store.database import Database
 from resources.outcome import FhirError
 from resources.parameters import BASE
@@ -92,7 +92,7 @@ async def _open(settings: Settings, door: Door, db: Database, committer: Committ
         return False
     if settings.cursor_secret is not None:
         secret = settings.cursor_secret.encode()
-    door.open(Server(settings, db, committer, BASE, secret, INTERACTIONS, OPERATIONS, ordered_id))
+    door.open(Server(settings, db, committer, BASE, secret, INTERACTIONS, OPERATIONS, ordered_id, now_us))
     _settle_memory()
     return True
 

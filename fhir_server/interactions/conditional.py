@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fhir_server.access.limits import Access
+from fhir_server.interactions.search import understood
 from fhir_server.interactions.server import Server
 from fhir_server.model import Condition, Pairs, Version
 from fhir_server.search import compile as compiling
-from fhir_server.search import grammar
-from fhir_server.search.grammar import Query
+from fhir_server.search.grammar import condition_key
+from fhir_server.search.query import Query
+from fhir_server.search.tree import EVERYTHING
 from fhir_server.store import reader
-from resources import json_codec
 from resources.outcome import PreconditionFailed
 
 
@@ -41,7 +42,8 @@ async def find(server: Server, access: Access, type_: str, criteria: Pairs, *, h
             code="multiple-matches",
         )
     version = page.versions[0] if page.versions else None
-    return Match(version, Condition(type_, query.tree, key(query), version.id if version else None))
+    key = condition_key(type_, query.tree)
+    return Match(version, Condition(type_, query.tree, key, version.id if version else None))
 
 
 async def find_all(server: Server, access: Access, type_: str, criteria: Pairs, most: int) -> tuple[Version, ...]:
@@ -58,27 +60,14 @@ async def find_all(server: Server, access: Access, type_: str, criteria: Pairs, 
 
 def parse(server: Server, type_: str, criteria: Pairs) -> Query:
     """The criteria as a query, strictly: an unknown parameter here would change or delete the wrong resource."""
-    query = grammar.parse(
-        type_,
-        criteria,
-        parameters=server.parameters,
-        base_url=server.settings.base_url,
-        strict=True,
-        default_count=server.settings.page_size_default,
-        max_count=server.settings.page_size_max,
-    )
-    if not query.criteria:
+    query = understood(server, type_, criteria, strict=True)
+    if query.tree == EVERYTHING:
         raise PreconditionFailed(
             f"A conditional interaction on {type_} needs search criteria, such as identifier=system|value."
         )
     return query
 
 
-def key(query: Query) -> str:
-    """The criteria in one form, whatever their order."""
-    return json_codec.encode([query.type, sorted(map(list, query.criteria))]).decode()
-
-
 def said(query: Query) -> str:
     """The criteria, for the words of an error."""
-    return "&".join(f"{name}={value}" for name, value in query.criteria)
+    return "&".join(f"{name}={value}" for name, value in query.applied)

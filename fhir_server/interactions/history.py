@@ -9,6 +9,7 @@ from fhir_server.interactions import pages
 from fhir_server.interactions.server import Server
 from fhir_server.model import FhirRequest, FhirResponse, Pairs
 from fhir_server.search import cursor
+from fhir_server.search.query import Position, Query
 from fhir_server.store import reader
 from fhir_server.store.reader import HistoryPoint
 from resources import instants
@@ -33,10 +34,11 @@ async def history(server: Server, access: Access, request: FhirRequest) -> FhirR
     never was."""
     asked = parse(server, request)
     scope = "/".join(part for part in (request.type, request.id) if part)
-    bound = ("history", scope, *asked.applied)
+    bound = Query(type=f"{scope}/_history", applied=asked.applied)
     before = None
     if asked.cursor is not None:
-        before = HistoryPoint(*cursor.unseal(asked.cursor, bound, server.secret))
+        position = cursor.unseal(asked.cursor, bound, server.secret)
+        before = HistoryPoint(int(position.values[0] or 0), position.seen[0])
     page = await reader.history(
         access,
         server.database,
@@ -54,7 +56,7 @@ async def history(server: Server, access: Access, request: FhirRequest) -> FhirR
     own = (*asked.applied, ("_cursor", asked.cursor)) if asked.cursor else asked.applied
     links = [pages.link("self", address, own)]
     if page.more is not None:
-        following = cursor.seal(list(page.more), bound, server.secret)
+        following = cursor.seal(Position((page.more.updated,), (page.more.key,)), bound, server.secret)
         links.append(pages.link("next", address, (*asked.applied, ("_cursor", following))))
     entries = [pages.history_entry(base, version) for version in page.versions]
     return FhirResponse(200, text=pages.bundle("history", links, entries, page.total))

@@ -17,24 +17,30 @@ async def search(server: Server, access: Access, request: FhirRequest) -> FhirRe
 
     Unknown parameters are refused unless the client prefers lenient handling: a filter must not evaporate silently.
     """
-    query = grammar.parse(
-        request.type,
-        request.query,
-        parameters=server.parameters,
-        base_url=server.settings.base_url,
-        strict=request.prefer.handling != "lenient",
-        default_count=server.settings.page_size_default,
-        max_count=server.settings.page_size_max,
-    )
+    query = understood(server, request.type, request.query, strict=request.prefer.handling != "lenient")
     total = None
     if query.count == 0 or query.total not in (None, "none"):
         total = await reader.count(access, server.database, compiling.count_plan(query, access.limit))
     if query.count == 0:
         return answer(request, query, (), total, None)
     page = await reader.run(access, server.database, compiling.plan(query, access.limit, secret=server.secret))
-    following = cursor.encode(query, page.next, server.secret) if page.next else None
+    following = cursor.seal(page.next, query, server.secret) if page.next else None
     base = request.base_url.encode()
     return answer(request, query, tuple(pages.match_entry(base, found) for found in page.versions), total, following)
+
+
+def understood(server: Server, type_: str | None, pairs: Pairs, *, strict: bool) -> Query:
+    """The query that the pairs ask for. Raises BadRequest, naming each parameter that is wrong."""
+    return grammar.parse(
+        type_,
+        pairs,
+        parameters=server.parameters,
+        base_url=server.settings.base_url,
+        strict=strict,
+        default_count=server.settings.page_size_default,
+        max_count=server.settings.page_size_max,
+        now_ms=server.clock() // 1000,
+    )
 
 
 def answer(

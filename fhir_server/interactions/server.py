@@ -56,6 +56,8 @@ class Server:
     interactions: Mapping[Interaction, Handler]
     operations: Mapping[str, Operation]
     new_id: Callable[[], str]
+    clock: Callable[[], int]
+    """Microseconds since the epoch."""
 
 
 def ordered_id() -> str:
