@@ -49,7 +49,7 @@ async def find(server: Server, access: Access, type_: str, criteria: Pairs, *, h
 async def find_all(server: Server, access: Access, type_: str, criteria: Pairs, most: int) -> tuple[Version, ...]:
     """All matches. Raises BadRequest, PreconditionFailed when they are more than `most`."""
     query = parse(server, type_, criteria)
-    plan = compiling.condition_plan(type_, query.tree, access.limit, limit=most + 1)
+    plan = compiling.condition_plan(type_, query.tree, access.limit, most=most + 1)
     page = await reader.run(access, server.database, plan)
     if len(page.versions) > most:
         raise PreconditionFailed(
