@@ -49,7 +49,7 @@ def extract(resource: dict[str, Any], base_url: str) -> Extracted:
         ranges=sink.ranges,
         sort=sink.sort,
         compartments=list(dict.fromkeys(sink.compartments)),
-        references=sink.references,
+        references=list(dict.fromkeys(sink.references)),
     )
 
 

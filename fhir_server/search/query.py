@@ -66,4 +66,5 @@ class Plan:
 
     @property
     def limit(self) -> int:
+        """Rows to ask for: the page and one more."""
         return self.size + 1

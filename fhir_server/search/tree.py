@@ -1,7 +1,7 @@
 """The search tree: what is asked, as frozen values. Two readings: `compile` (MongoDB) and `match` (in memory).
 
-Rule: leaves hold search entries and values already normalized, as the extractor writes them; a node that crosses to another
-resource type is visited by `rewrite.map_links`. Nothing here knows MongoDB.
+Rule: leaves hold search entries and values already normalized, as the extractor writes them; a node that crosses to
+another resource type is visited by `rewrite.map_links`. Nothing here knows MongoDB.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class All:
 
 
 @dataclass(frozen=True, slots=True)
-class Any_:
+class Any_:  # noqa: N801 - Any is typing's
     """At least one part holds; `Any_(())` is nothing."""
 
     parts: tuple[Expr, ...]
@@ -76,7 +76,7 @@ class Equals:
 
 @dataclass(frozen=True, slots=True)
 class StartsWith:
-    """The index has an entry that begins with `prefix`: key, `|` and the beginning of the value, which is not empty."""
+    """The index has an entry that begins with `prefix`: key, `|` and the beginning of a value, never empty."""
 
     prefix: str
 

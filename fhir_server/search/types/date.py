@@ -7,6 +7,7 @@ Period reaches to the end of time. See https://hl7.org/fhir/R4/search.html#date 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from fhir_server.document import entry
@@ -48,49 +49,50 @@ def _span(asked: Asked) -> tuple[str, int, int]:
 
 def compare(key: str, prefix: str, low: int, high: int) -> Expr:
     """The test that a span of `key` stands to the span from `low` to `high` (inclusive) as `prefix` says."""
-    match prefix:
-        case "eq":
-            return Within(key, low_from=low, high_to=high)
-        case "ne":
-            return any_of(Within(key, low_to=low - 1), Within(key, high_from=high + 1))
-        case "gt":
-            return Within(key, high_from=high + 1)
-        case "lt":
-            return Within(key, low_to=low - 1)
-        case "ge":
-            return any_of(Within(key, low_from=low), Within(key, high_from=high + 1))
-        case "le":
-            return any_of(Within(key, high_to=high), Within(key, low_to=low - 1))
-        case "sa":
-            return Within(key, low_from=high + 1)
-        case "eb":
-            return Within(key, high_to=low - 1)
-        case _:  # ap: the spans overlap
-            return Within(key, low_to=high, high_from=low)
+    begins_before = Within(key, low_to=low - 1)
+    ends_after = Within(key, high_from=high + 1)
+    tests: dict[str, Expr] = {
+        "eq": Within(key, low_from=low, high_to=high),
+        "ne": any_of(begins_before, ends_after),
+        "gt": ends_after,
+        "lt": begins_before,
+        "ge": any_of(ends_after, Within(key, low_from=low)),
+        "le": any_of(begins_before, Within(key, high_to=high)),
+        "sa": Within(key, low_from=high + 1),
+        "eb": Within(key, high_to=low - 1),
+        "ap": Within(key, low_to=high, high_from=low),  # they overlap
+    }
+    return tests[prefix]
 
 
 def _updated(prefix: str, low: int, high: int) -> Expr:
     """The same for `_lastUpdated`, a point in microseconds."""
-    match prefix:
-        case "eq" | "ap":
-            return Updated(low, high)
-        case "ne":
-            return any_of(Updated(high=low - 1), Updated(low=high + 1))
-        case "gt" | "sa":
-            return Updated(low=high + 1)
-        case "lt" | "eb":
-            return Updated(high=low - 1)
-        case "ge":
-            return Updated(low=low)
-        case _:
-            return Updated(high=high)
+    before, after = Updated(high=low - 1), Updated(low=high + 1)
+    tests: dict[str, Expr] = {
+        "eq": Updated(low, high),
+        "ap": Updated(low, high),
+        "ne": any_of(before, after),
+        "gt": after,
+        "sa": after,
+        "lt": before,
+        "eb": before,
+        "ge": Updated(low=low),
+        "le": Updated(high=high),
+    }
+    return tests[prefix]
 
 
 def emitter(leaf: Leaf) -> Emitter | None:
     """What takes the values of a leaf; None for types that are no dates."""
-    spans = {"date": _point, "dateTime": _point, "instant": _point, "Period": _period, "Timing": _timing}
+    spans: dict[str, Callable[[Any], tuple[int, int] | None]] = {
+        "date": instants.bounds,
+        "dateTime": instants.bounds,
+        "instant": instants.bounds,
+        "Period": _period,
+        "Timing": _timing,
+    }
     span_of = spans.get(leaf.element_type)
-    if span_of is None or leaf.parameter.code == "_lastUpdated":
+    if span_of is None:
         return None
     key = leaf.key
     scalar = sort.scalars(leaf.type).get(leaf.parameter.code)
@@ -103,10 +105,6 @@ def emitter(leaf: Leaf) -> Emitter | None:
                 sink.least(scalar, span[0])
 
     return emit
-
-
-def _point(text: str) -> tuple[int, int] | None:
-    return instants.bounds(text)
 
 
 def _period(period: dict[str, Any]) -> tuple[int, int] | None:

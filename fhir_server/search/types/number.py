@@ -25,7 +25,7 @@ def value(asked: Asked) -> Expr:
     """The test of one value. Raises BadRequest."""
     match = _FORM.fullmatch(unescape(asked.text))
     if match is None:
-        raise asked.refusal("a number such as 100, 5.40 or 1e-3 is expected, after eq ne gt lt ge le sa eb ap or nothing")
+        raise asked.refusal("a number such as 5.40 or 1e-3 is expected, after eq ne gt lt ge le sa eb ap or nothing")
     return compare(asked.key, match[1] or "eq", Decimal(match[2]))
 
 

@@ -5,6 +5,7 @@ Rule: emitters only add; `extract` makes the result of it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from resources import references
@@ -13,7 +14,7 @@ from resources import references
 class Sink:
     """The entries of one resource in the making."""
 
-    __slots__ = ("_forms", "base_url", "compartments", "index", "ranges", "references", "sort")
+    __slots__ = ("base_url", "compartments", "index", "ranges", "references", "sort")
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
@@ -22,7 +23,6 @@ class Sink:
         self.sort: dict[str, str | float | None] = {}
         self.compartments: list[str] = []
         self.references: list[str] = []
-        self._forms: dict[str, tuple[str | None, tuple[str, ...]]] = {}
 
     def least(self, name: str, value: str | float) -> None:
         """Keep the least of the values of a sort key."""
@@ -32,14 +32,13 @@ class Sink:
 
     def forms_of(self, reference: str) -> tuple[str | None, tuple[str, ...]]:
         """The type that a reference to a resource here names, else None, and the forms that it can be found by."""
-        found = self._forms.get(reference)
-        if found is None:
-            found = self._forms[reference] = reference_forms(reference, self.base_url)
-            if found[0] is not None:
-                self.references.append(found[1][0])
+        found = reference_forms(reference, self.base_url)
+        if found[0] is not None:
+            self.references.append(found[1][0])
         return found
 
 
+@lru_cache(maxsize=16384)  # the same patients and encounters, again and again
 def reference_forms(reference: str, base_url: str) -> tuple[str | None, tuple[str, ...]]:
     """See `Sink.forms_of`: without version, and with it where there is one. A fragment has no form."""
     parsed = references.parse(reference, base_url)

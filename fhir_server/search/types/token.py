@@ -6,12 +6,13 @@ since two of them that differ only so may be two people's. See https://hl7.org/f
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Any
 
 from fhir_server.document import entry
 from fhir_server.search import sort
-from fhir_server.search.tree import Equals, Expr, StartsWith, any_of
+from fhir_server.search.tree import NOTHING, Equals, Expr, Present, StartsWith, any_of
 from fhir_server.search.types.asked import Asked, split, unescape
 from fhir_server.search.types.sink import Sink
 from resources import definitions, expressions
@@ -47,6 +48,8 @@ def test(asked: Asked, key: str, *, fold: bool) -> Expr:
         return Equals(entry.token(key, code, parts[0]))
     if not parts[0]:
         raise asked.refusal("neither a system nor a code is given")
+    if key == asked.key and (implied := implied_system(asked.type, asked.parameter)):
+        return Present(key, ranged=False) if implied == parts[0] else NOTHING
     return Equals(entry.exact(entry.system_key(key), parts[0]))
 
 
@@ -56,9 +59,19 @@ def element_types(type_: str, parameter: SearchParameter) -> frozenset[str]:
     return frozenset(leaf.element_type for leaf in expressions.leaves(type_, parameter))
 
 
+@cache
+def implied_system(type_: str, parameter: SearchParameter) -> str | None:
+    """The one system of all values of a parameter, if it looks only at codes whose bindings imply it; then it need not
+    be written with each value."""
+    systems: set[str] = set()
+    for leaf in expressions.leaves(type_, parameter):
+        systems.update(_systems(leaf.element.value_set).values() if leaf.element_type == "code" else ("", "many"))
+    return systems.pop() if len(systems) == 1 else None
+
+
 def emitter(leaf: Leaf) -> Emitter | None:
     """What takes the values of a leaf; None for types that are no tokens."""
-    made = {
+    makers: dict[str, Callable[[Leaf], Emitter]] = {
         "Coding": _coding,
         "CodeableConcept": _concept,
         "Identifier": lambda leaf: identifier(leaf.key),
@@ -69,8 +82,9 @@ def emitter(leaf: Leaf) -> Emitter | None:
         "id": lambda leaf: _plain(leaf, fold=False),
         "uri": lambda leaf: _plain(leaf, fold=False),
         "canonical": lambda leaf: _plain(leaf, fold=False),
-    }.get(leaf.element_type)
-    return made(leaf) if made else None
+    }
+    maker = makers.get(leaf.element_type)
+    return maker(leaf) if maker else None
 
 
 def identifier(key: str) -> Emitter:
@@ -88,16 +102,22 @@ def identifier(key: str) -> Emitter:
 
 
 def _coding(leaf: Leaf) -> Emitter:
-    key, system_key = leaf.key, entry.system_key(leaf.key)
+    key = leaf.key
 
     def emit(sink: Sink, held: dict[str, Any]) -> None:
-        code, system = held.get("code"), held.get("system")
-        if code is not None:
-            sink.index.append(entry.token(key, code.casefold(), system or ""))
-        if system is not None:
-            sink.index.append(entry.exact(system_key, system))
+        sink.index.extend(_coding_entries(key, held.get("code"), held.get("system")))
 
     return emit
+
+
+@lru_cache(maxsize=16384)  # a hospital's codes are few
+def _coding_entries(key: str, code: str | None, system: str | None) -> tuple[str, ...]:
+    found = []
+    if code is not None:
+        found.append(entry.token(key, code.casefold(), system or ""))
+    if system is not None:
+        found.append(entry.exact(entry.system_key(key), system))
+    return tuple(found)
 
 
 def _concept(leaf: Leaf) -> Emitter:
@@ -136,27 +156,23 @@ def _plain(leaf: Leaf, *, fold: bool) -> Emitter:
 
 
 @cache
-def _systems() -> dict[str, dict[str, str]]:
-    """Value set → code → system, of the required bindings."""
-    return {
-        url: {code: system for system, codes in systems.items() for code in codes}
-        for url, systems in definitions.load("codes").items()
-    }
+def _systems(value_set: str | None) -> dict[str, str]:
+    """Code → system, of a required binding."""
+    systems = definitions.load("codes").get(value_set, {})
+    return {code: system for system, codes in systems.items() for code in codes}
 
 
 def _code(leaf: Leaf) -> Emitter:
     """A code's system is the one that its required binding implies."""
     key = leaf.key
     scalar = sort.scalars(leaf.type).get(leaf.parameter.code)
-    systems = _systems().get(leaf.element.value_set or "", {})
+    systems = _systems(leaf.element.value_set)
+    implied = implied_system(leaf.type, leaf.parameter) is not None
 
     def emit(sink: Sink, held: str) -> None:
-        folded = held.casefold()
-        system = systems.get(held)
-        sink.index.append(entry.token(key, folded, system or ""))
-        if system is not None:
-            sink.index.append(entry.exact(entry.system_key(key), system))
+        entries = _coding_entries(key, held, systems.get(held))
+        sink.index.extend(entries[:1] if implied else entries)
         if scalar is not None:
-            sink.least(scalar, folded)
+            sink.least(scalar, held.casefold())
 
     return emit

@@ -1,0 +1,227 @@
+"""Tree → MongoDB: a `Plan` with its filter, sort, keyset and index. Pure.
+
+Rules: an index is always hinted, since with several the free planner chooses wrongly; a test of an entry is one
+condition on one array element; client text is only ever compared as a value; tombstones are never found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fhir_server.document import entry, layout
+from fhir_server.document.entry import Filter
+from fhir_server.search import cursor, sort
+from fhir_server.search.query import Plan, Position, Query, SortKey
+from fhir_server.search.rewrite import Limit, restrict
+from fhir_server.search.tree import (
+    All,
+    Any_,
+    Contains,
+    Equals,
+    Expr,
+    HasId,
+    InCompartment,
+    Not,
+    OfType,
+    Present,
+    StartsWith,
+    Updated,
+    Within,
+)
+
+Sort = tuple[tuple[str, int], ...]
+
+NEWEST_FIRST: Sort = ((layout.UPDATED, -1),)
+"""The order of an answer whose client asked for none."""
+_DATE = f"{layout.SORT}.{sort.PRINCIPAL}"
+_FAMILY = f"{layout.SORT}.family"
+_NOTHING: Filter = {layout.ID: {"$in": []}}
+
+
+def plan(query: Query, limit: Limit, *, secret: bytes) -> Plan:
+    """How to get one page of a query under the caller's limit; `secret` opens its cursor. Raises BadRequest for a
+    cursor that is not the query's."""
+    position = cursor.unseal(query.cursor, query, secret) if query.cursor else None
+    order = _order(query.sort)
+    parts = _parts(restrict(query.tree, query.type, limit, query.types))
+    hint = _hint(parts, order)
+    conditions = _conditions(parts, hint)
+    if position is not None:
+        conditions += _after(order, position)
+    return Plan(_joined(conditions), order, hint, query.count, position)
+
+
+def count_plan(query: Query, limit: Limit) -> Plan:
+    """How to count all matches of a query under the caller's limit: `count_documents(filter, hint=hint)`."""
+    parts = _parts(restrict(query.tree, query.type, limit, query.types))
+    hint = _hint(parts, ())
+    return Plan(_joined(_conditions(parts, hint)), (), hint, 0)
+
+
+def condition_plan(type_: str, tree: Expr, limit: Limit, *, most: int = 2) -> Plan:
+    """What the criteria of a conditional interaction find: at most `most` rows; two tell one from several."""
+    parts = _parts(restrict(tree, type_, limit))
+    hint = _hint(parts, ())
+    return Plan(_joined(_conditions(parts, hint)), (), hint, most)
+
+
+def _parts(tree: Expr) -> tuple[Expr, ...]:
+    return tree.parts if isinstance(tree, All) else (tree,)
+
+
+def _order(keys: Sequence[SortKey]) -> Sort:
+    """The sort of MongoDB, made total but for ties in the time of the last update, which the cursor tells apart."""
+    order = tuple((key.field, -1 if key.descending else 1) for key in keys)
+    if not order:
+        return NEWEST_FIRST
+    if {layout.UPDATED, layout.ID} & {field for field, _ in order}:
+        return order
+    return (*order, (layout.UPDATED, order[-1][1]))
+
+
+# Which index
+
+
+def _hint(parts: Sequence[Expr], order: Sort) -> str:  # noqa: PLR0911 - a table
+    """The name of the index that narrows most, or, where nothing narrows, that has the order."""
+    first = order[0][0] if order else layout.UPDATED
+    if any(isinstance(part, HasId) for part in parts):
+        return layout.BY_ID
+    if any(_all_are(part, InCompartment) for part in parts):
+        return "cU"
+    if any(_all_are(part, Equals, StartsWith, Contains) for part in parts):
+        return "iD" if first == _DATE else "iU"
+    if any(_all_are(part, Within) for part in parts):
+        return "rK"
+    if any(isinstance(part, Present) for part in parts):
+        return "rK" if any(isinstance(part, Present) and part.ranged for part in parts) else "iU"
+    if not any(_all_are(part, OfType) for part in parts):
+        return layout.BY_ID if first == layout.ID else "U"
+    return {_DATE: "tD", _FAMILY: "tF"}.get(first, "tU")
+
+
+def _all_are(part: Expr, *kinds: type) -> bool:
+    """Whether `part` is, or is a choice among, nodes of these kinds."""
+    if isinstance(part, Any_):
+        return bool(part.parts) and all(_all_are(inner, *kinds) for inner in part.parts)
+    return isinstance(part, kinds)
+
+
+def _conditions(parts: Sequence[Expr], hint: str) -> list[Filter]:
+    """The filters of the parts, and what the hinted index leaves open: tombstones, its partial filter."""
+    index = next((index for index in layout.INDEXES if index.name == hint), None)
+    if len(parts) > 1 and any(_has_key_of_type(part, parts[0]) for part in parts[1:]):
+        parts = parts[1:]
+    conditions = [condition for condition in map(_filter, parts) if condition]
+    if index is not None and index.partial:
+        conditions.append(index.partial)
+    if not any(_all_are(part, Equals, StartsWith, Contains, Within) for part in parts):
+        conditions.append({layout.DELETED: {"$ne": True}})  # a tombstone has no entries
+    return conditions
+
+
+def _has_key_of_type(part: Expr, first: Expr) -> bool:
+    """Whether `part` asks for an entry whose key says already that the type is the one of `first`, which `restrict`
+    puts there; without the second test a count is answered from the index alone."""
+    if not isinstance(part, Equals | StartsWith) or not isinstance(first, OfType):
+        return False
+    entry_text = part.entry if isinstance(part, Equals) else part.prefix
+    return len(first.types) == 1 and entry_text.startswith(f"{first.types[0]}.")
+
+
+def _joined(conditions: list[Filter]) -> Filter:
+    return conditions[0] if len(conditions) == 1 else {"$and": conditions}
+
+
+# Nodes
+
+
+def _filter(node: Expr) -> Filter:  # noqa: PLR0911 - one a node
+    match node:
+        case All(parts):
+            conditions = [condition for condition in map(_filter, parts) if condition]
+            return _joined(conditions) if conditions else {}
+        case Any_(parts):
+            return _choice(parts)
+        case Not(part):
+            return {"$nor": [_filter(part)]}
+        case Equals(wanted):
+            return entry.equals(wanted)
+        case StartsWith(prefix):
+            return entry.starts_with(prefix)
+        case Contains(key, text):
+            return entry.contains(key, text)
+        case Within():
+            return _within(node)
+        case Present(key, ranged):
+            return entry.has_range(key) if ranged else entry.starts_with(key + entry.SEPARATOR)
+        case _:
+            return _field(node)
+
+
+def _field(node: InCompartment | OfType | HasId | Updated) -> Filter:
+    match node:
+        case InCompartment(key):
+            return {layout.COMPARTMENTS: key}
+        case OfType(types):
+            return {layout.TYPE: types[0]} if len(types) == 1 else {layout.TYPE: {"$in": list(types)}}
+        case HasId(keys):
+            return {layout.ID: keys[0]} if len(keys) == 1 else {layout.ID: {"$in": list(keys)}}
+        case Updated(low, high):
+            bounds = {"$gte": low, "$lte": high}
+            return {layout.UPDATED: {operator: bound for operator, bound in bounds.items() if bound is not None}}
+
+
+def _choice(parts: tuple[Expr, ...]) -> Filter:
+    if not parts:
+        return _NOTHING
+    equal = [part.entry for part in parts if isinstance(part, Equals)]
+    others = [_filter(part) for part in parts if not isinstance(part, Equals)]
+    if not all(others):
+        return {}
+    if equal:
+        others.insert(0, entry.one_of(equal) if len(equal) > 1 else entry.equals(equal[0]))
+    return others[0] if len(others) == 1 else {"$or": others}
+
+
+def _within(test: Within) -> Filter:
+    """Narrow ranges and wide ones apart: that narrow ones are short bounds both of their ends."""
+    low_to = _least(test.low_to, test.high_to)
+    low_from = _most(test.low_from, None if test.high_from is None else test.high_from - entry.NARROW)
+    high = (test.high_from, test.high_to)
+    narrow = entry.within(test.key, (low_from, low_to), high)
+    wide = entry.within(test.key + entry.WIDE, (test.low_from, low_to), high)
+    return {"$or": [narrow, wide]}
+
+
+def _least(*limits: float | None) -> float | None:
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _most(*limits: float | None) -> float | None:
+    return max((limit for limit in limits if limit is not None), default=None)
+
+
+# The next page
+
+
+def _after(order: Sort, position: Position) -> list[Filter]:
+    """Rows behind a position: further on in the order, or equal in all keys and not shown yet."""
+    (field, direction), first = order[0], position.values[0]
+    if len(order) == 1 and first is not None:
+        return [{field: {"$lte" if direction < 0 else "$gte": first}}, {layout.ID: {"$nin": list(position.seen)}}]
+    choices: list[Filter] = []
+    equal: Filter = {}
+    for (field, direction), value in zip(order, position.values, strict=True):
+        choices.extend({**equal, **beyond} for beyond in _beyond(field, direction, value))
+        equal[field] = value
+    choices.append({**equal, layout.ID: {"$nin": list(position.seen)}})
+    return [{"$or": choices}]
+
+
+def _beyond(field: str, direction: int, value: Any) -> list[Filter]:
+    """Rows that come after `value`, where null comes before everything."""
+    if value is None:
+        return [] if direction < 0 else [{field: {"$ne": None}}]
+    return [{field: {"$gt": value}}] if direction > 0 else [{field: {"$lt": value}}, {field: None}]
