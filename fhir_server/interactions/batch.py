@@ -1,0 +1,41 @@
+"""batch: every entry is a request of its own. https://hl7.org/fhir/R4/http.html#brules.
+
+Rule: an entry goes through `dispatch` like any request, so a batch is as strict as HTTP; some run side by side, in no
+order that anybody may rely on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from fhir_server.interactions import bundle_answer, bundle_entries, dispatch
+from fhir_server.interactions.bundle_answer import Budget
+from fhir_server.interactions.bundle_entries import Entry, Refused
+from fhir_server.interactions.server import Server
+from fhir_server.model import FhirRequest, FhirResponse
+
+IN_FLIGHT = 16
+"""Entries of one batch that run at a time: enough to fill a group commit."""
+
+
+async def batch(server: Server, request: FhirRequest) -> FhirResponse:
+    """A batch-response with one entry each, whatever became of it. Raises BadRequest for the Bundle itself."""
+    parsed = await bundle_entries.parse(request)
+    answers: list[bytes] = [b""] * len(parsed)
+    budget = Budget()
+    waiting = iter(parsed)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(IN_FLIGHT, len(parsed))):
+            group.create_task(work(server, waiting, answers, budget))
+    return bundle_answer.response("batch-response", answers)
+
+
+async def work(server: Server, waiting: Iterator[Entry | Refused], answers: list[bytes], budget: Budget) -> None:
+    """Take entries as long as there are any, and put each one's answer in its place."""
+    for item in waiting:
+        if isinstance(item, Refused):
+            answers[item.position] = bundle_answer.failure_text(item.error)
+        else:
+            response = await dispatch.dispatch(server, item.request)
+            answers[item.position] = await bundle_answer.entry_text(item.request, response, budget)

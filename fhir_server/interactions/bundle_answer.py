@@ -1,0 +1,112 @@
+"""The answer to a batch or transaction, joined from texts: https://hl7.org/fhir/R4/http.html#transaction-response.
+
+Rule: a stored resource is copied into the answer as it is, never decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fhir_server.interactions.bundle_entries import WRITES
+from fhir_server.model import FhirRequest, FhirResponse, Interaction
+from resources import json_codec
+from resources.outcome import FhirError, PayloadTooLarge, operation_outcome
+
+ANSWER_BYTES = 64 * 1024 * 1024
+"""Most text of resources in one answer; whoever needs more asks for it in several requests."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What is left of an answer's size, in bytes."""
+
+    left: int = ANSWER_BYTES
+
+    def take(self, size: int) -> None:
+        """Use some of it. Raises PayloadTooLarge where there is not enough; then nothing is used."""
+        if size > self.left:
+            raise PayloadTooLarge(
+                f"The answers to the Bundle's requests exceed {ANSWER_BYTES >> 20} MiB together. "
+                "What this entry asked for was left out: ask for it in a request of its own.",
+                code="too-costly",
+            )
+        self.left -= size
+
+
+async def entry_text(request: FhirRequest, response: FhirResponse, budget: Budget) -> bytes:
+    """The entry that tells what became of a request: its resource or outcome, status, location, version."""
+    try:
+        text = await body_of(response, budget)
+    except FhirError as error:
+        return failure_text(error)
+    if request.method == "HEAD":
+        text = None
+    is_outcome = response.status >= 400 or (
+        request.interaction in WRITES
+        and (request.prefer.returns == "OperationOutcome" or request.interaction is Interaction.DELETE)
+    )
+    head = response_head(response)
+    if text is None:
+        return b"".join((b'{"response":', head, b"}"))
+    if is_outcome:
+        return b"".join((b'{"response":', head[:-1], b',"outcome":', text, b"}}"))
+    full_url = full_url_of(request, response)
+    shown = b"".join((b'{"fullUrl":', json_codec.encode(full_url), b',"resource":')) if full_url else b'{"resource":'
+    return b"".join((shown, text, b',"response":', head, b"}"))
+
+
+async def body_of(response: FhirResponse, budget: Budget) -> bytes | None:
+    """The text of a response, also where it streams. Raises PayloadTooLarge."""
+    if response.stream is None:
+        if response.text is not None:
+            budget.take(len(response.text))
+        return response.text
+    chunks = []
+    async for chunk in response.stream.chunks:
+        budget.take(len(chunk))
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def full_url_of(request: FhirRequest, response: FhirResponse) -> str | None:
+    """Where the resource in the answer is found; None for one that has no address, as a searchset."""
+    if response.location is not None:
+        return response.location.partition("/_history/")[0]
+    if request.interaction in (Interaction.READ, Interaction.VREAD):
+        return f"{request.base_url}/{request.type}/{request.id}"
+    return None
+
+
+def response_head(response: FhirResponse) -> bytes:
+    """Bundle.entry.response without outcome."""
+    head: dict[str, Any] = {"status": status_text(response.status)}
+    if response.location is not None:
+        head["location"] = response.location
+    if response.version is not None:
+        head["etag"] = f'W/"{response.version}"'
+    if response.last_modified is not None:
+        head["lastModified"] = response.last_modified.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return json_codec.encode(head)
+
+
+def status_text(status: int) -> str:
+    """`201 Created`."""
+    return f"{status} {HTTPStatus(status).phrase}"
+
+
+def failure_text(error: FhirError) -> bytes:
+    """The entry that tells of an error."""
+    return json_codec.encode(
+        {"response": {"status": status_text(error.status), "outcome": operation_outcome(error.issues)}}
+    )
+
+
+def response(type_: str, entries: Sequence[bytes]) -> FhirResponse:
+    """200 with the Bundle of these entries."""
+    head = b'{"resourceType":"Bundle","type":"' + type_.encode() + b'"'
+    if not entries:
+        return FhirResponse(200, text=head + b"}")
+    return FhirResponse(200, text=b"".join((head, b',"entry":[', b",".join(entries), b"]}")))
