@@ -14,7 +14,7 @@ from fhir_server.interactions.server import Operation, Server
 from fhir_server.interactions.writing import Step, carry_out
 from fhir_server.model import Change, FhirRequest, FhirResponse, Json, Version
 from fhir_server.operations import parameters
-from fhir_server.store import reader
+from fhir_server.store import labels, reader
 from resources import json_codec
 from resources.outcome import BadRequest
 
@@ -25,12 +25,9 @@ DEFINITION = "http://hl7.org/fhir/OperationDefinition/Resource-meta"
 async def meta(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
     """The meta of one resource; at type and system level, the profiles, labels and tags in use."""
     if request.id is None:
-        value = {
-            name: values
-            for name, values in (await reader.labels(access, server.database, request.type)).items()
-            if values
-        }
-        return FhirResponse(200, text=json_codec.encode(parameters.returned("return", "valueMeta", value or {})))
+        in_use = await labels.in_use(access, server.database, request.type)
+        value = {name: values for name, values in in_use.items() if values}
+        return FhirResponse(200, text=json_codec.encode(parameters.returned("return", "valueMeta", value)))
     version = found(await reader.read(access, server.database, str(request.type), request.id), request)
     return answered(version)
 

@@ -37,5 +37,7 @@ def one(parameters: list[Json], name: str, member: str) -> Any:
 
 
 def returned(name: str, member: str, value: Any) -> Json:
-    """A Parameters resource with one parameter."""
+    """A Parameters resource with one parameter; an empty value is left out, since FHIR has no empty objects."""
+    if not value:
+        return {"resourceType": "Parameters", "parameter": [{"name": name}]}
     return {"resourceType": "Parameters", "parameter": [{"name": name, member: value}]}
