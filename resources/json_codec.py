@@ -106,7 +106,7 @@ def decode(raw: bytes) -> Any:
         return _decode_carefully(raw)
     if again != raw and (raw.count(b":") != again.count(b":") or _NEGATIVE_ZERO.search(raw)):
         return _decode_carefully(raw)
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _is_too_deep(value):
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
         return _decode_carefully(raw)
     return value
 
@@ -126,9 +126,10 @@ def pretty(raw: bytes) -> bytes:
     return msgspec.json.format(raw, indent=2)
 
 
-def _is_too_deep(value: Any) -> bool:
+def is_deeper(value: Any, levels: int) -> bool:
+    """Whether `value` has more than `levels` arrays and objects inside one another, itself included."""
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(levels):
         below: list[Any] = []
         for item in level:
             if type(item) is dict:
