@@ -7,16 +7,14 @@ streams to and from GridFS and never stands in memory whole.
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from fhir_server.access.limits import Access
-from fhir_server.interactions.create import step as create_step
 from fhir_server.interactions.server import Server
-from fhir_server.interactions.update import step as update_step
-from fhir_server.interactions.writing import Step, carry_out
+from fhir_server.interactions.writing import Prepare, Step, carry_out
 from fhir_server.model import Content, FhirRequest, FhirResponse, Json, Version
-from fhir_server.store import blobs, reader
+from fhir_server.store import blobs
 from resources import json_codec, xml_codec
 
 INLINE_BYTES = 1024 * 1024
@@ -27,31 +25,13 @@ FHIR_XML = "application/fhir+xml"
 PLACE = "UExBQ0U="
 """Stands where the content will be; any base64 will do."""
 
-MakeStep = Callable[[FhirRequest], Awaitable[Step]]
 
+async def store(server: Server, access: Access, request: FhirRequest, prepare: Prepare) -> FhirResponse:
+    """Take the content in, then commit the resource as `prepare`, of create or update, makes it ready.
 
-async def create(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
-    """A Binary posted in its own content type. Raises PayloadTooLarge while the body streams in."""
-
-    async def make(with_body: FhirRequest) -> Step:
-        return create_step(with_body, server.new_id())
-
-    return await store(server, access, request, make)
-
-
-async def update(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
-    """A Binary put in its own content type."""
-
-    async def make(with_body: FhirRequest) -> Step:
-        current = await reader.read(access, server.database, "Binary", str(request.id))
-        return update_step(with_body, current)
-
-    return await store(server, access, request, make)
-
-
-async def store(server: Server, access: Access, request: FhirRequest, make: MakeStep) -> FhirResponse:
-    """Take the content in, then commit the resource. A large content is uploaded first and removed again if the
-    resource cannot be committed; what a crash leaves behind, the sweep at the start removes."""
+    A large content is uploaded first and removed again if the resource cannot be committed; what a crash leaves behind,
+    the sweep at the start removes.
+    """
     assert request.content is not None, "only called with content"  # noqa: S101 - callers' contract
     head, rest = await split(request.content.chunks)
     resource = described(request.content, request.id)
@@ -62,12 +42,12 @@ async def store(server: Server, access: Access, request: FhirRequest, make: Make
     else:
         blob = await blobs.put(access, server.database, joined(head, rest), content_type=request.content.content_type)
 
-    async def prepare(_server: Server, _access: Access, asked: FhirRequest) -> Step:
-        made = await make(replace(asked, body=resource))
+    async def with_content(server: Server, access: Access, asked: FhirRequest) -> Step:
+        made = await prepare(server, access, replace(asked, body=resource))
         return replace(made, change=replace(made.change, blob=blob)) if made.change and blob else made
 
     try:
-        return await carry_out(server, access, request, prepare)
+        return await carry_out(server, access, request, with_content)
     except BaseException:
         if blob is not None:
             await blobs.delete(access, server.database, blob)

@@ -13,7 +13,7 @@ from resources import validation
 async def create(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
     """201 with Location; 200 where If-None-Exist found one. Raises Unprocessable, PreconditionFailed."""
     if request.content is not None:
-        return await binary.create(server, access, request)
+        return await binary.store(server, access, request, prepare)
     return await carry_out(server, access, request, prepare)
 
 

@@ -16,7 +16,7 @@ from resources.outcome import BadRequest, PreconditionFailed
 async def update(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
     """200, or 201 where there was none. Raises BadRequest, Unprocessable, PreconditionFailed."""
     if request.content is not None:
-        return await binary.update(server, access, request)
+        return await binary.store(server, access, request, prepare)
     return await carry_out(server, access, request, prepare)
 
 
