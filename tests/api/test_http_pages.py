@@ -1,0 +1,70 @@
+"""What stands beside /fhir, and how the server behaves while its database is away."""
+
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import httpx
+import pytest
+
+from resources.registry import RESOURCE_TYPES
+
+NOWHERE = "mongodb://127.0.0.1:9/?replicaSet=rs0&serverSelectionTimeoutMS=200"
+
+
+def site(server_url: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=server_url.removesuffix("/fhir"), follow_redirects=True)
+
+
+async def test_alive_and_ready(server_url: str) -> None:
+    async with site(server_url) as client:
+        assert (await client.get("/health")).json() == {"status": "alive"}
+        assert (await client.get("/ready")).json() == {"status": "ready"}
+
+
+async def test_every_type_is_documented(server_url: str) -> None:
+    async with site(server_url) as client:
+        paths = (await client.get("/openapi.json")).json()["paths"]
+        page = await client.get("/docs")
+    assert {path.split("/")[1] for path in paths} >= RESOURCE_TYPES
+    assert set(paths["/Patient/{id}"]) == {"get", "put", "patch", "delete", "parameters"}
+    assert {"/Patient/$validate", "/$meta", "/Patient/{id}/$meta-add"} <= set(paths)
+    assert page.headers["content-type"].startswith("text/html")
+    assert all(f"<details id={type_}>" in page.text for type_ in RESOURCE_TYPES)
+    assert "<script" not in page.text
+
+
+async def test_root_leads_to_the_documentation(server_url: str) -> None:
+    async with site(server_url) as client:
+        assert (await client.get("/")).url.path == "/docs"
+
+
+async def test_references_inside_the_description_lead_somewhere(server_url: str) -> None:
+    async with site(server_url) as client:
+        description = (await client.get("/openapi.json")).json()
+    for kind, name in references(description["paths"]):
+        assert name in description["components"][kind]
+
+
+def references(value: object) -> set[tuple[str, str]]:
+    """(kind, name) of every `$ref` to a component."""
+    if isinstance(value, list):
+        return set().union(*map(references, value))
+    if not isinstance(value, dict):
+        return set()
+    if "$ref" in value:
+        _, _, kind, name = value["$ref"].split("/")
+        return {(kind, name)}
+    return set().union(*map(references, value.values()))
+
+
+@pytest.mark.parametrize("path", ["/fhir/Patient/1", "/fhir", "/ready", "/docs"])
+async def test_without_its_database_the_server_says_so(
+    run_server: Callable[..., AbstractContextManager[str]], path: str
+) -> None:
+    with run_server(NOWHERE, f"test_{uuid.uuid4().hex}") as base_url:
+        async with site(base_url) as client:
+            answer = await client.get(path)
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] == "2"
+            assert (await client.get("/health")).status_code == 200
