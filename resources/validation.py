@@ -41,7 +41,7 @@ def validate(resource: Any, *, type_: str | None = None) -> list[Issue]:
     else:
         actual = resource["resourceType"]
         if type_ is not None and actual != type_:
-            report.add(actual, Problem(f"a {type_} is expected here, but this is a {actual}", "invalid"))
+            report.add(actual, Problem(f"expected a resource of type {type_}, but this is of type {actual}", "invalid"))
         if not schemas.proves(resource):
             _Walk(report, contained.types_by_id(resource)).resource(resource, actual)
     return report.issues()

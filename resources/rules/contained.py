@@ -39,7 +39,7 @@ def problems(resource: Json) -> Iterator[Problem]:
 
 
 def types_by_id(resource: Json) -> dict[str, str]:
-    """The type of each contained resource by its id ; the container itself has the empty id, as in `#`. Takes any JSON."""
+    """The type of each contained resource by its id, of any JSON; the container itself has the empty id, as in `#`."""
     found = {"": resource["resourceType"]}
     contained = resource.get("contained")
     for inner in contained if isinstance(contained, list) else ():

@@ -50,7 +50,7 @@ def local_problems(id_: str, targets: AbstractSet[str], contained: Mapping[str, 
     type_ = contained.get(id_)
     if type_ is None:
         return (Problem(f"no contained resource has the id {quoted(id_)}", "not-found", ".reference"),)
-    if targets and type_ not in targets:
+    if type_ in RESOURCE_TYPES and targets and type_ not in targets:
         return (Problem(_wrong_target(type_, targets), "value", ".reference"),)
     return NONE
 
