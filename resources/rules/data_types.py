@@ -21,7 +21,7 @@ def period_runs_forwards(period: Json) -> Iterator[Problem]:
     start, end = period.get("start"), period.get("end")
     if start is None or end is None or (start <= end and start[19:] == end[19:]):
         return
-    zones = _ZONES_MS if len(start) <= _DAY or len(end) <= _DAY else 0
+    zones = _ZONES_MS if (len(start) <= _DAY) != (len(end) <= _DAY) else 0
     if instants.bounds(start)[0] > instants.bounds(end)[1] + zones:
         yield Problem(f"the period ends ({end}) before it starts ({start}) (per-1)", at=".end")
 

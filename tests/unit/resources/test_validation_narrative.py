@@ -1,0 +1,102 @@
+"""Narrative is shown to people in browsers: nothing in it may run, and it must be XHTML of the permitted kind."""
+
+from __future__ import annotations
+
+import pytest
+
+from resources import validation
+from resources.outcome import Issue
+
+
+def issues(
+    inner: str, *, opening: str = '<div xmlns="http://www.w3.org/1999/xhtml">', closing: str = "</div>"
+) -> list[Issue]:
+    text = {"status": "generated", "div": opening + inner + closing}
+    return validation.validate({"resourceType": "Patient", "text": text})
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "Text",
+        "a &amp; b &lt; c &#160; &nbsp;&auml;",
+        '<p class="x" style="color: red">a<br/>b</p>',
+        '<table border="1"><tbody><tr><td colspan="2">x</td></tr></tbody></table>',
+        '<a href="#part">x</a><a href="https://example.org/a:b">y</a><a name="part">z</a><a href="Patient/1">w</a>',
+        '<a href="mailto:a@example.org">x</a><a href="tel:+41310000000">y</a>',
+        '<img src="logo.png" alt="logo"/>',
+        '<img src="data:image/png;base64,QUJD"/>',
+        '<img src="#picture"/>',
+        '<td style="background-image: url(data:image/png;base64,QUJD)">x</td>',
+        '<p xml:lang="de" xml:space="preserve">x</p>',
+        "<!-- a comment -->x",
+    ],
+)
+def test_narrative_that_may_stand(inner: str) -> None:
+    assert issues(inner) == []
+
+
+@pytest.mark.parametrize(
+    ("inner", "words"),
+    [
+        ("<script>alert(1)</script>", 'the element "script" is not allowed'),
+        ("x<form/>", 'the element "form" is not allowed'),
+        ("x<iframe src='http://example.org'/>", 'the element "iframe" is not allowed'),
+        ("x<SCRIPT/>", 'the element "SCRIPT" is not allowed'),
+        ("x<svg xmlns='http://www.w3.org/2000/svg'/>", 'the element "svg" is not allowed'),
+        ("x<p xmlns=''>y</p>", 'the element "p" is not allowed'),
+        ("x<p xmlns='http://www.w3.org/2000/svg'>y</p>", 'the element "p" is not allowed'),
+        ("<p onclick='x()'>x</p>", 'the attribute "onclick" is not allowed'),
+        ("<img src='a.png' onerror='x()'/>", 'the attribute "onerror" is not allowed'),
+        ("<p xmlns:xlink='http://www.w3.org/1999/xlink' xlink:href='javascript:x'>x</p>", 'attribute "href" is not'),
+        ("<a href='javascript:alert(1)'>x</a>", "its scheme could run code"),
+        ("<a href='JaVaScRiPt:alert(1)'>x</a>", "its scheme could run code"),
+        ("<a href=' java\tscript:alert(1)'>x</a>", "its scheme could run code"),
+        ("<a href='java&#9;script:alert(1)'>x</a>", "its scheme could run code"),
+        ("<a href='java&#10;script&#58;alert(1)'>x</a>", "its scheme could run code"),
+        ("<a href='java&Tab;script&colon;alert(1)'>x</a>", "its scheme could run code"),
+        ("<a href='&#x6A;avascript:alert(1)'>x</a>", "its scheme could run code"),
+        ("<a href='vbscript:x'>x</a>", "its scheme could run code"),
+        ("<a href='data:text/html,x'>x</a>", "its scheme could run code"),
+        ("<a href='data:image/png;base64,QUJD'>x</a>", "its scheme could run code"),
+        ("<img src='data:image/svg+xml,x'/>", "its scheme could run code"),
+        ("<p style='width: expression(x())'>x</p>", "could run code or load something"),
+        ("<p style='width: expr/**/ession(x())'>x</p>", "could run code or load something"),
+        ("<p style='background: url(java\nscript:x)'>x</p>", "could run code or load something"),
+        ("<p style='background: url(data:text/html,x)'>x</p>", "could run code or load something"),
+        ("<p style='background: \\75rl(x)'>x</p>", "could run code or load something"),
+        ("", "must have some text or an image"),
+        (" \n\t<p> </p>", "must have some text or an image"),
+        ("<p>", "not well-formed XHTML"),
+        ("a & b", "not well-formed XHTML"),
+        ("&nosuch;", "not well-formed XHTML"),
+        ("x<?php y ?>", 'the processing instruction "php" is not allowed'),
+        ("x</div><div>", "not well-formed XHTML"),
+    ],
+)
+def test_narrative_that_may_not_stand(inner: str, words: str) -> None:
+    found = issues(inner)
+    assert [(issue.code, issue.expression) for issue in found] == [("invariant", "Patient.text.div")]
+    assert words in found[0].diagnostics
+
+
+@pytest.mark.parametrize("opening", ["<div>", '<p xmlns="http://www.w3.org/1999/xhtml">', "<div xmlns='urn:x'>"])
+def test_the_root_is_a_div_of_xhtml(opening: str) -> None:
+    closing = "</p>" if opening.startswith("<p") else "</div>"
+    assert 'must be one <div xmlns="http://www.w3.org/1999/xhtml">' in [
+        issue.diagnostics for issue in issues("x", opening=opening, closing=closing)
+    ]
+
+
+def test_a_prefix_for_the_namespace_is_as_good() -> None:
+    assert issues("<x:p>y</x:p>", opening='<x:div xmlns:x="http://www.w3.org/1999/xhtml">', closing="</x:div>") == []
+
+
+def test_entities_are_not_declared() -> None:
+    bomb = '<!DOCTYPE div [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><div xmlns="http://www.w3.org/1999/xhtml">'
+    assert [issue.diagnostics for issue in issues("&b;", opening=bomb)] == ["a DOCTYPE is not allowed"]
+
+
+def test_all_problems_of_a_narrative_are_told_each_once() -> None:
+    found = issues("<script/><script/><p onclick='x'/><a href='javascript:x'/>")
+    assert len(found) == 4
