@@ -1,0 +1,45 @@
+"""Resources through the models of `fhir.resources`, and back to exact R4 JSON.
+
+Rule: Patient, Practitioner, Appointment, MedicationRequest and Invoice are made here. The models refuse what FHIR does
+not know; they are those of R4B, in which these five are as in R4. Their own JSON makes floats of decimals (1.50 becomes
+1.5), so `written` takes its place.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Protocol, Self
+
+from hospital.demo.values import Json
+
+
+class Model(Protocol):
+    """What is used of a model of `fhir.resources`."""
+
+    @classmethod
+    def model_validate(cls, obj: Any) -> Self:
+        """A checked model of a resource."""
+
+    @classmethod
+    def get_resource_type(cls) -> str:
+        """The name of the resource type."""
+
+
+def built(kind: type[Model], elements: Json) -> Json:
+    """A resource of this kind in FHIR JSON, elements in the order of the definition.
+
+    Raises pydantic's ValidationError where the elements are not what FHIR defines.
+    """
+    return {"resourceType": kind.get_resource_type(), **written(kind.model_validate(elements))}
+
+
+def written(value: Any) -> Any:
+    """A value of a model as FHIR JSON: decimals keep their digits, times their offset."""
+    if isinstance(value, list):
+        return [written(each) for each in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if not hasattr(value, "elements_sequence"):
+        return value
+    found = ((name, getattr(value, name)) for name in value.elements_sequence())
+    return {name: written(each) for name, each in found if each is not None}
