@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 
 from fhir_server.access.limits import Access
 from fhir_server.http import pages
@@ -46,6 +47,7 @@ def create(settings: Settings | None = None) -> Application:
     settings = settings or Settings()
     door = Door(settings)
     site = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan(settings, door))
+    site.add_middleware(GZipMiddleware)
     site.include_router(pages.state(door))
     site.include_router(pages.documentation(door))
 

@@ -35,6 +35,8 @@ def document(statement: Json) -> Json:
     paths: dict[str, Any] = _system_paths(rest)
     for resource in rest["resource"]:
         paths |= _type_paths(resource)
+    for path, item in paths.items():
+        item["parameters"] = [_reference("parameters", name) for name in (*_placeholders(path), "_format", "_pretty")]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -84,12 +86,9 @@ def _type_paths(resource: Json) -> Json:
         searched = _operation(type_, f"search-post-{type_}", f"Search {type_} by form", query=["criteria"])
         searched["requestBody"] = _reference("requestBodies", "form")
         paths[f"/{type_}/_search"] = {"post": searched}
-    for path, item in paths.items():
-        item["parameters"] = _path_parameters(path)
     for operation in resource.get("operation", ()):
         paths[f"/{type_}/${operation['name']}"] = _invocation(type_, operation)
-        path = f"/{type_}/{{id}}/${operation['name']}"
-        paths[path] = _invocation(type_, operation, at="instance-") | {"parameters": _path_parameters(path)}
+        paths[f"/{type_}/{{id}}/${operation['name']}"] = _invocation(type_, operation, at="instance-")
     return paths
 
 
@@ -130,7 +129,7 @@ def _operation(
         "operationId": name,
         "tags": [tag],
         "summary": summary,
-        "parameters": [_reference("parameters", each) for each in (*query, "_format", "_pretty")],
+        "parameters": [_reference("parameters", each) for each in query],
         "responses": {
             success: _reference("responses", "success"),
             "default": _reference("responses", "outcome"),
@@ -141,8 +140,8 @@ def _operation(
     return described
 
 
-def _path_parameters(path: str) -> list[Json]:
-    return [_reference("parameters", name) for name in ("id", "version_id") if f"{{{name}}}" in path]
+def _placeholders(path: str) -> list[str]:
+    return [name for name in ("id", "version_id") if f"{{{name}}}" in path]
 
 
 def _reference(kind: str, name: str) -> Json:

@@ -104,7 +104,9 @@ async def test_wrong_request(client: httpx.AsyncClient, request_: dict[str, Any]
         assert "Traceback" not in issue["diagnostics"]
 
 
-@pytest.mark.parametrize("value", ["M.ller", "^.*ller$", "M(u|v)ller", "M[a-z]ller", "M\\wller", '{"$gt":"a"}', "$ne a"])
+@pytest.mark.parametrize(
+    "value", ["M.ller", "^.*ller$", "M(u|v)ller", "M[a-z]ller", "M\\wller", '{"$gt":"a"}', "$ne a"]
+)
 async def test_characters_of_languages_are_only_characters(client: httpx.AsyncClient, value: str) -> None:
     """Each would find this patient if it ever became a regular expression or an operator."""
     patient = {"resourceType": "Patient", "identifier": [{"value": "Muller"}], "name": [{"family": "Muller"}]}
