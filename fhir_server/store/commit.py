@@ -23,14 +23,14 @@ from fhir_server.access.limits import Access
 from fhir_server.document import codec, layout
 from fhir_server.model import Change, Commit, Condition, Json, Version
 from fhir_server.search import compile as compiling
-from fhir_server.search.extract import extract
-from fhir_server.store import reader
+from fhir_server.search.extract import Extracted, extract
+from fhir_server.store import admission, reader
 from fhir_server.store.database import Database, Document
 from fhir_server.store.guards import Guard
 from resources import instants, json_codec
 from resources.outcome import Conflict
 
-CHUNK_CHANGES: Final = 16
+CHUNK_CHANGES: Final = 8
 """Changes encoded before others may run: a large Bundle must not hold the event loop."""
 CHUNK_BYTES: Final = 4 * 1024 * 1024
 """Documents sent to MongoDB at once."""
@@ -66,7 +66,8 @@ class Replacement:
 class Prepared:
     """A commit made ready: its documents encoded, its versions stamped.
 
-    `claims` are keys that exclude it from others with the same (conditions, guards); `size` is in bytes.
+    `claims` are keys that exclude it from others with the same (conditions, guards); `weight` is what it needs of
+    mongod's cache, in bytes.
     """
 
     access: Access
@@ -77,7 +78,7 @@ class Prepared:
     superseded: tuple[RawBSONDocument, ...]
     claims: tuple[str, ...]
     guards: tuple[Guard, ...]
-    size: int
+    weight: int
 
 
 async def prepare(
@@ -91,18 +92,18 @@ async def prepare(
     inserts: list[RawBSONDocument] = []
     replacements: list[Replacement] = []
     superseded: list[RawBSONDocument] = []
-    size = 0
+    weight = 0
     for number, change in enumerate(commit.changes, 1):
-        version, document = _encode(change, base_url, stamp(change.before))
+        version, document, extracted = _encode(change, base_url, stamp(change.before))
         versions.append(version)
-        size += len(document.raw)
+        weight += admission.weight(document, extracted)
         if change.before is None:
             inserts.append(document)
         else:
             replacements.append(Replacement(version, change.before.version, document))
             old = codec.to_superseded(change.before, version.updated)
             superseded.append(old)
-            size += len(old.raw)
+            weight += admission.weight(old, None)
         if number % CHUNK_CHANGES == 0:
             await asyncio.sleep(0)
     claims = {f"condition {condition.key}" for condition in commit.conditions}
@@ -117,7 +118,7 @@ async def prepare(
         superseded=tuple(superseded),
         claims=tuple(sorted(claims)),
         guards=tuple(guard for guard, keys in concerned if keys),
-        size=size,
+        weight=weight,
     )
 
 
@@ -160,7 +161,7 @@ def stamped(resource: Json, version: int, updated: int) -> Json:
     return copy
 
 
-def _encode(change: Change, base_url: str, updated: int) -> tuple[Version, RawBSONDocument]:
+def _encode(change: Change, base_url: str, updated: int) -> tuple[Version, RawBSONDocument, Extracted | None]:
     number = change.before.version + 1 if change.before else 1
     resource = extracted = text = None
     compartments: tuple[str, ...] = change.before.compartments if change.before else ()
@@ -170,7 +171,7 @@ def _encode(change: Change, base_url: str, updated: int) -> tuple[Version, RawBS
         text = json_codec.encode(resource)
         compartments = tuple(extracted.compartments)
     version = Version(change.type, change.id, number, updated, change.method, text, compartments, change.blob)
-    return version, codec.to_document(version, resource, extracted)
+    return version, codec.to_document(version, resource, extracted), extracted
 
 
 async def _claim(db: Database, session: AsyncClientSession, claims: Sequence[str]) -> None:

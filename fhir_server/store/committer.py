@@ -7,6 +7,7 @@ process; a group that fails is tried one by one; large and conditional commits h
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
@@ -17,28 +18,28 @@ from pymongo.errors import PyMongoError
 
 from fhir_server.access.limits import Access
 from fhir_server.model import Commit, Version
+from fhir_server.store import admission, transaction
 from fhir_server.store import commit as committing
-from fhir_server.store import transaction
 from fhir_server.store.commit import ConditionChanged, Prepared, VersionChanged
-from fhir_server.store.database import Database, cache_bytes, translation
+from fhir_server.store.database import Database, translation
 from fhir_server.store.guards import Guard
 from resources.outcome import PayloadTooLarge, Unavailable
 
 __all__ = ["Committer", "ConditionChanged", "VersionChanged"]
 
 GROUP_COMMITS: Final = 256
-GROUP_BYTES: Final = 4 * 1024 * 1024
+GROUP_WEIGHT: Final = 8 * 1024 * 1024
 GROUPS_AT_ONCE: Final = 2
 """While one group waits for the disk, the next is sent."""
-ALONE_BYTES: Final = 512 * 1024
-"""A commit above it has a transaction of its own."""
+LARGE_WEIGHT: Final = 2 * 1024 * 1024
+"""A commit that needs more of mongod's cache (bytes) is large: it has a transaction of its own and waits for room."""
 ALONE_AT_ONCE: Final = 6
-LARGE_AT_ONCE: Final = 3
-"""Transactions above ALONE_BYTES in flight; more only fight for mongod's cache."""
+LARGE_AT_ONCE: Final = 2
+"""Large transactions in flight; more only fight for mongod's cache."""
 LOOK_AHEAD: Final = 2_000
 """Waiting commits that are looked at for those that can run now."""
-CACHE_FACTOR: Final = 4
-"""Bytes of mongod's cache that a byte of documents takes until it is committed: document, oplog, index entries."""
+LARGE_PATIENCE_SECONDS: Final = 90.0
+"""How long a large transaction is tried again; mongod aborts them when its cache is under pressure."""
 
 
 def now_us() -> int:
@@ -59,7 +60,7 @@ class _Waiting:
 
     @property
     def large(self) -> bool:
-        return self.prepared.size > ALONE_BYTES
+        return self.prepared.weight > LARGE_WEIGHT
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ class _Running:
     groups: int = 0
     alone: int = 0
     large: int = 0
-    large_bytes: int = 0
+    large_weight: int = 0
 
 
 class Committer:
@@ -99,13 +100,13 @@ class Committer:
         self._waiting: deque[_Waiting] = deque()
         self._running = _Running()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._encoding = asyncio.Lock()
         self._launching = False
         self._open = False
 
     async def start(self) -> None:
         """Learn how much mongod's cache holds. Raises Unavailable."""
-        cache = await cache_bytes(Access.system("admission of large commits"), self._db)
-        self._budget = int(cache * self._cache_share)
+        self._budget = await admission.budget(Access.system("admission of commits"), self._db, self._cache_share)
         self._open = True
 
     async def stop(self) -> None:
@@ -123,7 +124,7 @@ class Committer:
         """
         if not self._open:
             raise Unavailable("The server is stopping. Try again.")
-        prepared = await committing.prepare(access, commit, self._base_url, self._stamp, self._guards)
+        prepared = await self._prepare(access, commit)
         self._admit(prepared)
         keys = frozenset(version.key for version in prepared.versions).union(prepared.claims)
         waiting = _Waiting(prepared, keys, asyncio.get_running_loop().create_future())
@@ -132,6 +133,12 @@ class Committer:
         await waiting.done
         return prepared.versions
 
+    async def _prepare(self, access: Access, commit: Commit) -> Prepared:
+        """Encode the changes; Bundles one after another, so that together they leave the event loop to others."""
+        turn = self._encoding if len(commit.changes) > committing.CHUNK_CHANGES else contextlib.nullcontext()
+        async with turn:
+            return await committing.prepare(access, commit, self._base_url, self._stamp, self._guards)
+
     def _stamp(self, before: Version | None) -> int:
         """The time of a new version: strictly increasing here, and later than the version it replaces."""
         self._last = max(self._clock(), self._last + 1, before.updated + 1 if before else 0)
@@ -139,13 +146,11 @@ class Committer:
 
     def _admit(self, prepared: Prepared) -> None:
         """Refuse what can never fit, before anything is written."""
-        needed = prepared.size * CACHE_FACTOR
-        if prepared.size > ALONE_BYTES and needed > self._budget:
-            most = self._budget // CACHE_FACTOR // 1_000_000
+        if prepared.weight > max(LARGE_WEIGHT, self._budget):
             raise PayloadTooLarge(
-                f"These {len(prepared.versions)} changes take {prepared.size // 1_000_000} MB in one transaction; "
-                f"with its present cache MongoDB can take {most} MB. Divide the Bundle, or give mongod a larger cache "
-                "(--wiredTigerCacheSizeGB).",
+                f"These {len(prepared.versions)} changes need {prepared.weight / 1e6:.0f} MB of MongoDB's cache in one "
+                f"transaction, and {self._budget / 1e6:.0f} MB of it are for that. Divide the Bundle, or give mongod "
+                "a larger cache (--wiredTigerCacheSizeGB).",
                 code="too-costly",
             )
 
@@ -160,23 +165,25 @@ class Committer:
         self._launching = False
         running = self._running
         group: list[_Waiting] = []
-        group_bytes = 0
+        group_weight = 0
         later: list[_Waiting] = []
         blocked = set(running.keys)
         no_large = False
         for _ in range(min(len(self._waiting), LOOK_AHEAD)):
             waiting = self._waiting.popleft()
-            size = waiting.prepared.size
+            weight = waiting.prepared.weight
             if not blocked.isdisjoint(waiting.keys):
                 can_run = False
             elif waiting.large:
-                can_run = not no_large and self._has_room(size)
+                can_run = not no_large and self._has_room(weight)
                 no_large = no_large or not can_run
             elif waiting.alone:
                 can_run = running.alone < ALONE_AT_ONCE
             else:
                 can_run = (
-                    running.groups < GROUPS_AT_ONCE and len(group) < GROUP_COMMITS and group_bytes + size <= GROUP_BYTES
+                    running.groups < GROUPS_AT_ONCE
+                    and len(group) < GROUP_COMMITS
+                    and group_weight + weight <= GROUP_WEIGHT
                 )
             blocked |= waiting.keys
             if not can_run:
@@ -185,28 +192,28 @@ class Committer:
                 self._spawn([waiting], self._run_alone(waiting))
             else:
                 group.append(waiting)
-                group_bytes += size
+                group_weight += weight
         self._waiting.extendleft(reversed(later))
         if group:
             self._spawn(group, self._run_group(group))
 
-    def _has_room(self, size: int) -> bool:
+    def _has_room(self, weight: int) -> bool:
         running = self._running
-        return running.large < LARGE_AT_ONCE and (running.large_bytes + size) * CACHE_FACTOR <= self._budget
+        return running.large < LARGE_AT_ONCE and running.large_weight + weight <= self._budget
 
     def _spawn(self, members: Sequence[_Waiting], work: Coroutine[Any, Any, None]) -> None:
         running = self._running
         keys = frozenset().union(*(member.keys for member in members))
-        large = sum(member.prepared.size for member in members if member.large)
+        large = sum(member.prepared.weight for member in members if member.large)
         kind = "large" if large else "alone" if members[0].alone else "groups"
         running.keys |= keys
-        running.large_bytes += large
+        running.large_weight += large
         setattr(running, kind, getattr(running, kind) + 1)
 
         def ended(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             running.keys -= keys
-            running.large_bytes -= large
+            running.large_weight -= large
             setattr(running, kind, getattr(running, kind) - 1)
             if self._waiting:
                 self._launch_soon()
@@ -237,7 +244,11 @@ class Committer:
 
     async def _run_alone(self, waiting: _Waiting) -> None:
         try:
-            await transaction.run(self._db, lambda session: committing.write(self._db, session, [waiting.prepared]))
+            await transaction.run(
+                self._db,
+                lambda session: committing.write(self._db, session, [waiting.prepared]),
+                patience=LARGE_PATIENCE_SECONDS if waiting.large else transaction.PATIENCE_SECONDS,
+            )
         except Exception as error:  # noqa: BLE001 - belongs to the one who waits
             _settle(waiting, error)
         else:

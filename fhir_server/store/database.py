@@ -15,6 +15,7 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
+    BulkWriteError,
     ConnectionFailure,
     ExecutionTimeout,
     OperationFailure,
@@ -23,9 +24,8 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from fhir_server.access.limits import Access
 from fhir_server.document import layout
-from resources.outcome import FhirError, InsufficientStorage, Unavailable, Unprocessable
+from resources.outcome import FhirError, InsufficientStorage, PayloadTooLarge, Unavailable, Unprocessable
 
 Document = dict[str, Any]
 
@@ -45,6 +45,7 @@ MAJORITY: Final = ReadConcern("majority")
 """What is read cannot be rolled back."""
 
 _FULL: Final = frozenset({14031})  # OutOfDiskSpace
+_TOO_LARGE_FOR_CACHE: Final = frozenset({313, 388})  # TransactionTooLargeForCache, by MongoDB's version
 _FULL_TEXT: Final = "No space left on device"
 _TRANSIENT_LABELS: Final = ("TransientTransactionError", "RetryableWriteError")
 
@@ -96,13 +97,6 @@ async def connect(uri: str, name: str) -> Database:
     )
 
 
-async def cache_bytes(access: Access, db: Database) -> int:
-    """The size of mongod's cache in bytes: what transactions in flight must fit into."""
-    with translated():
-        status = await db.client.admin.command("serverStatus")
-    return int(status["wiredTiger"]["cache"]["maximum bytes configured"])
-
-
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn the driver's errors into answers: Unavailable, InsufficientStorage, Unprocessable (too costly)."""
@@ -117,6 +111,12 @@ def translated() -> Iterator[None]:
 
 def translation(error: PyMongoError) -> FhirError | None:
     """The answer that a driver's error means; None for a fault of ours."""
+    if code_of(error) in _TOO_LARGE_FOR_CACHE:
+        return PayloadTooLarge(
+            "MongoDB's cache cannot take these changes in one transaction. Nothing was written. Divide the Bundle, or "
+            "give mongod a larger cache (--wiredTigerCacheSizeGB).",
+            code="too-costly",
+        )
     if is_disk_full(error):
         return InsufficientStorage("The database has no space left. Nothing was written.")
     if isinstance(error, ConnectionFailure):
@@ -130,4 +130,11 @@ def translation(error: PyMongoError) -> FhirError | None:
 
 def is_disk_full(error: PyMongoError) -> bool:
     """Whether MongoDB refused for want of space."""
-    return isinstance(error, OperationFailure) and (error.code in _FULL or _FULL_TEXT in str(error))
+    return code_of(error) in _FULL or (isinstance(error, OperationFailure) and _FULL_TEXT in str(error))
+
+
+def code_of(error: PyMongoError) -> int | None:
+    """MongoDB's code of an error, of the first one in a bulk; None for an error of the connection."""
+    if isinstance(error, BulkWriteError) and error.details.get("writeErrors"):
+        return int(error.details["writeErrors"][0]["code"])
+    return error.code if isinstance(error, OperationFailure) else None

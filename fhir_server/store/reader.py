@@ -61,7 +61,7 @@ async def read(access: Access, db: Database, type_: str, id_: str) -> Version | 
 
 
 async def read_many(access: Access, db: Database, keys: Sequence[str]) -> dict[str, Version]:
-    """The current versions, tombstones included, of those keys (`Patient/1`) that were ever used. Raises Unavailable."""
+    """The current versions, tombstones included, of the keys (`Patient/1`) that were ever used. Raises Unavailable."""
     found: dict[str, Version] = {}
     with translated():
         for start in range(0, len(keys), MANY_KEYS):

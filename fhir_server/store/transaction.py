@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 from pymongo.read_concern import ReadConcern
 
-from fhir_server.store.database import DURABLE, Database, is_disk_full
+from fhir_server.store.database import DURABLE, Database, code_of, is_disk_full
 from resources.outcome import Unavailable
 
 PATIENCE_SECONDS: Final = 8.0
@@ -72,7 +72,7 @@ async def run(db: Database, work: Work, *, patience: float = PATIENCE_SECONDS, r
 
 def is_write_conflict(error: PyMongoError) -> bool:
     """Whether another transaction holds or changed what this one wanted to write."""
-    return isinstance(error, OperationFailure) and error.code == _WRITE_CONFLICT
+    return code_of(error) == _WRITE_CONFLICT
 
 
 async def _commit(session: AsyncClientSession, deadline: float) -> None:
