@@ -59,7 +59,7 @@ def documentation(door: Door) -> APIRouter:
     async def description() -> Response:
         if (statement := _statement(door)) is None:
             return _starting()
-        if not described:
+        if "json" not in described:
             described["json"] = json_codec.encode(openapi.document(statement))
         return Response(described["json"], media_type="application/json")
 

@@ -24,8 +24,8 @@ async def test_alive_and_ready(server_url: str) -> None:
 
 async def test_every_type_is_documented(server_url: str) -> None:
     async with site(server_url) as client:
-        paths = (await client.get("/openapi.json")).json()["paths"]
         page = await client.get("/docs")
+        paths = (await client.get("/openapi.json")).json()["paths"]
     assert {path.split("/")[1] for path in paths} >= RESOURCE_TYPES
     assert set(paths["/Patient/{id}"]) == {"get", "put", "patch", "delete", "parameters"}
     assert {"/Patient/$validate", "/$meta", "/Patient/{id}/$meta-add"} <= set(paths)
