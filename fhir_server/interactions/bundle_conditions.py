@@ -7,6 +7,7 @@ transaction creates, and never to one that it deletes. See https://hl7.org/fhir/
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -174,10 +175,11 @@ async def _check_creates(
     linked: Sequence[Linked], targets: Mapping[int, Target], pending: Pending, failures: Failures
 ) -> None:
     """A conditional create makes a duplicate where another entry writes what its criteria look for."""
+    uses = Counter(condition.key for target in targets.values() for condition in target.conditions)
     for each in linked:
         entry = each.entry
         for condition in targets[entry.position].conditions:
-            if condition.found is not None:
+            if condition.found is not None or uses[condition.key] > 1:  # used twice: `check_overlap` says so
                 continue
             for position, key in await pending.matching(condition.type, condition.tree):
                 if position != entry.position:

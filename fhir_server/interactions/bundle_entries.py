@@ -123,7 +123,8 @@ def parse_chunk(chunk: list[Any], start: int, outer: FhirRequest) -> list[Entry 
 
 def envelope_issues(chunk: list[Any], start: int) -> list[tuple[int, Issue]]:
     """What is wrong with the structure of these entries, their resources left aside, each with its position."""
-    issues = validation.validate({**_HEAD, "entry": [bare(raw) for raw in chunk]}, type_="Bundle")
+    full_urls: set[str] = set()
+    issues = validation.validate({**_HEAD, "entry": [bare(raw, full_urls) for raw in chunk]}, type_="Bundle")
     if len(issues) > validation.MAXIMUM_ISSUES and len(chunk) > 1:  # some are not told: one by one they are
         return [found for number, raw in enumerate(chunk) for found in envelope_issues([raw], start + number)]
     placed = []
@@ -135,11 +136,18 @@ def envelope_issues(chunk: list[Any], start: int) -> list[tuple[int, Issue]]:
     return placed
 
 
-def bare(raw: Any) -> Any:
-    """An entry without its resource; where the request is missing, which `parse_entry` says, with some request."""
+def bare(raw: Any, full_urls: set[str]) -> Any:
+    """An entry without its resource. What is said elsewhere for the whole Bundle is not said again for a part of it:
+    where the request is missing there is some request, and a fullUrl that came already is left out."""
     if not isinstance(raw, dict):
         return raw
-    return _SOME_REQUEST | {name: value for name, value in raw.items() if name != "resource"}
+    made = _SOME_REQUEST | {name: value for name, value in raw.items() if name != "resource"}
+    full_url = raw.get("fullUrl")
+    if isinstance(full_url, str):
+        if full_url in full_urls:
+            del made["fullUrl"]
+        full_urls.add(full_url)
+    return made
 
 
 def parse_entry(raw: Json, position: int, outer: FhirRequest) -> Entry:

@@ -1,0 +1,388 @@
+"""Transactions over HTTP: https://hl7.org/fhir/R4/http.html#transaction."""
+
+import asyncio
+import base64
+import json
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+
+Json = dict[str, Any]
+REPRESENTATION = {"Prefer": "return=representation"}
+
+
+def entry(method: str, url: str, resource: Json | None = None, full_url: str | None = None, **request: str) -> Json:
+    made: Json = {"request": {"method": method, "url": url, **request}}
+    if resource is not None:
+        made["resource"] = resource
+    if full_url is not None:
+        made["fullUrl"] = full_url
+    return made
+
+
+def transaction(*entries: Json) -> Json:
+    return {"resourceType": "Bundle", "type": "transaction", "entry": list(entries)}
+
+
+def patient(**members: Any) -> Json:
+    return {"resourceType": "Patient", **members}
+
+
+def observation(subject: str, **members: Any) -> Json:
+    code = {"coding": [{"system": "http://loinc.org", "code": "8480-6"}]}
+    return {
+        "resourceType": "Observation", "status": "final", "code": code, "subject": {"reference": subject}, **members
+    }  # fmt: skip
+
+
+def identified(value: str) -> list[Json]:
+    return [{"system": "http://example.org/mrn", "value": value}]
+
+
+async def send(client: httpx.AsyncClient, *entries: Json, **headers: str) -> Json:
+    answer = await client.post("", json=transaction(*entries), headers=headers)
+    assert answer.status_code == 200, answer.text
+    bundle: Json = answer.json()
+    assert bundle["type"] == "transaction-response"
+    assert len(bundle.get("entry", [])) == len(entries)
+    return bundle
+
+
+async def refused(client: httpx.AsyncClient, *entries: Json) -> tuple[int, list[tuple[str, str]]]:
+    """Status, and code and expression of each issue."""
+    answer = await client.post("", json=transaction(*entries))
+    issues = answer.json()["issue"]
+    return answer.status_code, [(issue["code"], issue.get("expression", [""])[0]) for issue in issues]
+
+
+def location(answered: Json) -> str:
+    """`Patient/1` of an entry's response."""
+    found: str = answered["response"]["location"]
+    return "/".join(found.split("/fhir/")[1].split("/")[:2])
+
+
+@pytest.fixture
+def mrn() -> str:
+    return uuid.uuid4().hex
+
+
+async def test_create_of_linked_resources(client: httpx.AsyncClient) -> None:
+    one, two = f"urn:uuid:{uuid.uuid4()}", f"urn:uuid:{uuid.uuid4()}"
+    narrative = f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{one}#top">the patient</a></div>'
+    seen = observation(
+        one,
+        text={"status": "generated", "div": narrative},
+        contained=[{"resourceType": "Specimen", "id": "s", "subject": {"reference": one}}],
+        specimen={"reference": "#s"},
+        extension=[{"url": "http://example.org/about", "valueReference": {"reference": one}},
+                   {"url": "http://example.org/uri", "valueUri": two}],
+        focus=[{"reference": f"{one}/_history/7"}],
+    )  # fmt: skip
+    bundle = await send(client, entry("POST", "Observation", seen, two), entry("POST", "Patient", patient(), one))
+    observed, person = map(location, bundle["entry"])
+    assert observed.startswith("Observation/")
+    stored = (await client.get(observed)).json()
+    assert stored["subject"]["reference"] == person
+    assert f'href="{person}#top"' in stored["text"]["div"]
+    assert stored["contained"][0]["subject"]["reference"] == person
+    assert stored["specimen"]["reference"] == "#s"
+    assert stored["extension"][0]["valueReference"]["reference"] == person
+    assert stored["extension"][1]["valueUri"] == observed
+    assert stored["focus"][0]["reference"] == f"{person}/_history/1"
+
+
+async def test_answer_of_a_create(client: httpx.AsyncClient, server_url: str) -> None:
+    [answered] = (await send(client, entry("POST", "Patient", patient())))["entry"]
+    stored = (await client.get(location(answered))).json()
+    assert answered == {
+        "response": {
+            "status": "201 Created",
+            "location": f"{server_url}/Patient/{stored['id']}/_history/1",
+            "etag": 'W/"1"',
+            "lastModified": stored["meta"]["lastUpdated"],
+        }
+    }
+
+
+async def test_prefer(client: httpx.AsyncClient) -> None:
+    [shown] = (await send(client, entry("POST", "Patient", patient(active=True)), **REPRESENTATION))["entry"]
+    assert shown["resource"]["active"] is True
+    assert shown["fullUrl"].endswith(f"/{location(shown)}")
+    told = await send(client, entry("POST", "Patient", patient()), Prefer="return=OperationOutcome")
+    assert told["entry"][0]["response"]["outcome"]["issue"][0]["severity"] == "information"
+    assert "resource" not in told["entry"][0]
+
+
+async def test_all_verbs_in_the_specified_order_answered_in_the_order_of_the_request(
+    client: httpx.AsyncClient, mrn: str
+) -> None:
+    for number in range(4):
+        await client.put(f"Patient/{mrn}-{number}", json=patient(id=f"{mrn}-{number}", active=True))
+    patch = base64.b64encode(json.dumps([{"op": "replace", "path": "/active", "value": False}]).encode()).decode()
+    binary = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": patch}
+    fhirpath = {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "operation", "part": [
+            {"name": "type", "valueCode": "replace"}, {"name": "path", "valueString": "Patient.active"},
+            {"name": "value", "valueBoolean": False}]}],
+    }  # fmt: skip
+    bundle = await send(
+        client,
+        entry("GET", f"Patient/{mrn}-0"),
+        entry("GET", f"Patient?identifier={mrn}"),
+        entry("HEAD", f"Patient/{mrn}-0"),
+        entry("GET", f"Patient/{mrn}-0/_history/1"),
+        entry("GET", f"Patient/{mrn}-0/_history"),
+        entry("PATCH", f"Patient/{mrn}-1", binary),
+        entry("PATCH", f"Patient/{mrn}-2", fhirpath),
+        entry("PUT", f"Patient/{mrn}-0", patient(id=f"{mrn}-0", active=False), ifMatch='W/"1"'),
+        entry("POST", "Patient", patient(identifier=identified(mrn))),
+        entry("DELETE", f"Patient/{mrn}-3"),
+    )
+    answered = bundle["entry"]
+    assert [each["response"]["status"] for each in answered] == [
+        "200 OK", "200 OK", "200 OK", "200 OK", "200 OK", "200 OK", "200 OK", "200 OK", "201 Created", "204 No Content",
+    ]  # fmt: skip
+    assert answered[0]["resource"]["active"] is False
+    assert answered[1]["resource"]["entry"][0]["resource"]["id"] == location(answered[8]).split("/")[1]
+    assert "resource" not in answered[2]
+    assert answered[3]["resource"]["active"] is True
+    assert [each["resource"]["meta"]["versionId"] for each in answered[4]["resource"]["entry"]] == ["2", "1"]
+    for number in (1, 2):
+        assert (await client.get(f"Patient/{mrn}-{number}")).json()["active"] is False
+    assert (await client.get(f"Patient/{mrn}-3")).status_code == 410
+
+
+async def test_all_problems_at_once_and_nothing_written(client: httpx.AsyncClient, mrn: str) -> None:
+    found = await refused(
+        client,
+        entry("PUT", f"Patient/{mrn}", patient(id=mrn)),
+        {"resource": patient()},
+        entry("POST", "Observation", patient()),
+        entry("POST", "Patient", patient(birthDate="1970-13-01")),
+        entry("GET", "http://elsewhere.example/fhir/Patient/1"),
+        entry("POST", "Patient"),
+        entry("DELETE", "Patient/1", ifNoneExist="identifier=1"),
+    )
+    assert found[0] == 400
+    assert [place for _, place in found[1]] == [
+        "Bundle.entry[1].request",
+        "Bundle.entry[2].resource",
+        "Bundle.entry[3].resource.birthDate",
+        "Bundle.entry[4].request.url",
+        "Bundle.entry[5].resource",
+        "Bundle.entry[6].request.ifNoneExist",
+    ]
+    assert (await client.get(f"Patient/{mrn}")).status_code == 404
+
+
+async def test_one_invalid_resource_makes_all_fail(client: httpx.AsyncClient, mrn: str) -> None:
+    found = await refused(
+        client,
+        entry("PUT", f"Patient/{mrn}", patient(id=mrn)),
+        entry("POST", "Patient", patient(gender="unclear")),
+        entry("POST", "Patient", patient(name=[{"family": 7}])),
+    )
+    assert found[0] == 422
+    assert [place for _, place in found[1]] == [
+        "Bundle.entry[1].resource.gender", "Bundle.entry[2].resource.name[0].family",
+    ]  # fmt: skip
+    assert (await client.get(f"Patient/{mrn}")).status_code == 404
+
+
+async def test_the_same_resource_twice(client: httpx.AsyncClient, mrn: str) -> None:
+    put = entry("PUT", f"Patient/{mrn}", patient(id=mrn))
+    assert await refused(client, put, entry("DELETE", f"Patient/{mrn}")) == (400, [("duplicate", "Bundle.entry[1]")])
+
+
+async def test_the_same_full_url_twice(client: httpx.AsyncClient) -> None:
+    post = entry("POST", "Patient", patient(), "urn:uuid:7bb2a6b4-5bd5-4d5a-9a8e-3d3b3c8e4a55")
+    assert await refused(client, post, post) == (400, [("duplicate", "Bundle.entry[1].fullUrl")])
+
+
+async def test_conditional_create(client: httpx.AsyncClient, mrn: str) -> None:
+    full_url = f"urn:uuid:{uuid.uuid4()}"
+    entries = (
+        entry("POST", "Patient", patient(identifier=identified(mrn)), full_url, ifNoneExist=f"identifier={mrn}"),
+        entry("POST", "Observation", observation(full_url)),
+    )
+    first = (await send(client, *entries))["entry"]
+    second = (await send(client, *entries))["entry"]
+    assert [each["response"]["status"] for each in first] == ["201 Created", "201 Created"]
+    assert [each["response"]["status"] for each in second] == ["200 OK", "201 Created"]
+    assert location(first[0]) == location(second[0])
+    assert (await client.get(location(second[1]))).json()["subject"]["reference"] == location(first[0])
+
+
+async def test_two_creates_on_the_same_criteria(client: httpx.AsyncClient, mrn: str) -> None:
+    post = entry("POST", "Patient", patient(identifier=identified(mrn)), ifNoneExist=f"identifier={mrn}")
+    status, issues = await refused(client, post, post)
+    assert (status, issues[0]) == (400, ("duplicate", "Bundle.entry[1]"))
+
+
+async def test_a_conditional_create_that_another_entry_makes_untrue(client: httpx.AsyncClient, mrn: str) -> None:
+    found = await refused(
+        client,
+        entry("POST", "Patient", patient(identifier=identified(mrn))),
+        entry("POST", "Patient", patient(identifier=identified(mrn)), ifNoneExist=f"identifier={mrn}"),
+    )
+    assert found == (412, [("multiple-matches", "Bundle.entry[1]")])
+
+
+async def test_conditional_update_and_overlap(client: httpx.AsyncClient, mrn: str) -> None:
+    put = entry("PUT", f"Patient?identifier={mrn}", patient(identifier=identified(mrn)), f"urn:uuid:{uuid.uuid4()}")
+    [made] = (await send(client, put))["entry"]
+    assert made["response"]["status"] == "201 Created"
+    body = patient(identifier=identified(mrn), active=True)
+    [changed] = (await send(client, entry("PUT", f"Patient?identifier={mrn}", body)))["entry"]
+    assert (changed["response"]["status"], changed["response"]["etag"]) == ("200 OK", 'W/"2"')
+    found = await refused(client, put, entry("DELETE", location(made)))
+    assert found == (400, [("duplicate", "Bundle.entry[1]")])
+
+
+async def test_conditional_patch_and_delete(client: httpx.AsyncClient, mrn: str) -> None:
+    await client.put(f"Patient/{mrn}", json=patient(id=mrn, identifier=identified(mrn)))
+    data = base64.b64encode(b'[{"op": "add", "path": "/active", "value": true}]').decode()
+    binary = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": data}
+    await send(client, entry("PATCH", f"Patient?identifier={mrn}", binary))
+    assert (await client.get(f"Patient/{mrn}")).json()["active"] is True
+    await send(client, entry("DELETE", f"Patient?identifier={mrn}"))
+    assert (await client.get(f"Patient/{mrn}")).status_code == 410
+
+
+async def test_conditional_reference_to_what_is_stored(client: httpx.AsyncClient, mrn: str) -> None:
+    await client.put(f"Patient/{mrn}", json=patient(id=mrn, identifier=identified(mrn)))
+    link = f"Patient?identifier=http://example.org/mrn|{mrn}"
+    [made] = (await send(client, entry("POST", "Observation", observation(link))))["entry"]
+    assert (await client.get(location(made))).json()["subject"]["reference"] == f"Patient/{mrn}"
+
+
+async def test_conditional_reference_to_what_the_transaction_creates(client: httpx.AsyncClient, mrn: str) -> None:
+    bundle = await send(
+        client,
+        entry("POST", "Observation", observation(f"Patient?identifier={mrn}")),
+        entry("POST", "Patient", patient(identifier=identified(mrn))),
+    )
+    observed, person = map(location, bundle["entry"])
+    assert (await client.get(observed)).json()["subject"]["reference"] == person
+
+
+@pytest.mark.parametrize(("stored", "code"), [(0, "not-found"), (2, "multiple-matches")])
+async def test_conditional_reference_without_one_match(
+    client: httpx.AsyncClient, mrn: str, stored: int, code: str
+) -> None:
+    for _ in range(stored):
+        await client.post("Patient", json=patient(identifier=identified(mrn)))
+    found = await refused(
+        client,
+        entry("POST", "Patient", patient()),
+        entry("POST", "Observation", observation(f"Patient?identifier={mrn}")),
+    )
+    assert found == (412, [(code, "Bundle.entry[1]")])
+
+
+async def test_a_conditional_reference_does_not_lead_to_what_is_deleted(client: httpx.AsyncClient, mrn: str) -> None:
+    await client.put(f"Patient/{mrn}", json=patient(id=mrn, identifier=identified(mrn)))
+    found = await refused(
+        client,
+        entry("DELETE", f"Patient/{mrn}"),
+        entry("POST", "Observation", observation(f"Patient?identifier={mrn}")),
+    )
+    assert found == (412, [("not-found", "Bundle.entry[1]")])
+
+
+async def test_relative_links_are_resolved_against_the_full_url(client: httpx.AsyncClient) -> None:
+    base = "http://elsewhere.example/fhir"
+    bundle = await send(
+        client,
+        entry("POST", "Patient", patient(id="1"), f"{base}/Patient/1"),
+        entry("POST", "Observation", observation("Patient/1"), f"{base}/Observation/2"),
+        entry("POST", "Observation", observation(f"{base}/Patient/1")),
+        entry("POST", "Observation", observation("Patient/1")),
+    )
+    person, *observed = map(location, bundle["entry"])
+    subjects = [(await client.get(each)).json()["subject"]["reference"] for each in observed]
+    assert subjects == [person, person, "Patient/1"]
+
+
+async def test_a_stale_if_match_fails_the_whole(client: httpx.AsyncClient, mrn: str) -> None:
+    for active in (True, False):
+        await client.put(f"Patient/{mrn}", json=patient(id=mrn, active=active))
+    found = await refused(
+        client,
+        entry("POST", "Patient", patient(identifier=identified(mrn))),
+        entry("PUT", f"Patient/{mrn}", patient(id=mrn), ifMatch='W/"1"'),
+    )
+    assert found == (412, [("conflict", "Bundle.entry[1]")])
+    assert (await client.get(f"Patient?identifier={mrn}")).json().get("entry") is None
+
+
+async def test_a_read_that_fails_fails_the_whole(client: httpx.AsyncClient, mrn: str) -> None:
+    put = entry("PUT", f"Patient/{mrn}", patient(id=mrn))
+    assert await refused(client, put, entry("GET", f"Patient/{mrn}-unknown")) == (
+        404,
+        [("not-found", "Bundle.entry[1]")],
+    )
+    assert (await client.get(f"Patient/{mrn}")).status_code == 404
+    assert (await refused(client, put, entry("GET", "Patient?birthdate=2023-02-30")))[0] == 400
+
+
+async def test_reads_with_conditions(client: httpx.AsyncClient, mrn: str) -> None:
+    await client.put(f"Patient/{mrn}", json=patient(id=mrn))
+    [answered] = (await send(client, entry("GET", f"Patient/{mrn}", ifNoneMatch='W/"1"')))["entry"]
+    assert answered["response"]["status"] == "304 Not Modified"
+    assert "resource" not in answered
+
+
+async def test_operations_that_only_read(client: httpx.AsyncClient) -> None:
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": patient()}]}
+    [answered] = (await send(client, entry("POST", "Patient/$validate", parameters)))["entry"]
+    assert answered["resource"]["resourceType"] == "OperationOutcome"
+    meta = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": {}}]}
+    assert (await refused(client, entry("POST", "Patient/1/$meta-add", meta)))[0] == 422
+
+
+async def test_updates_that_change_nothing(client: httpx.AsyncClient, mrn: str) -> None:
+    put = entry("PUT", f"Patient/{mrn}", patient(id=mrn), f"urn:uuid:{uuid.uuid4()}")
+    pinned = observation(f"{put['fullUrl']}/_history/1", id=mrn)
+    entries = (put, entry("PUT", f"Observation/{mrn}", pinned))
+    await send(client, *entries)
+    again = (await send(client, *entries))["entry"]
+    assert [(each["response"]["status"], each["response"]["etag"]) for each in again] == [("200 OK", 'W/"1"')] * 2
+
+
+async def test_many_writers_of_the_same_resources(client: httpx.AsyncClient, mrn: str) -> None:
+    async def write(number: int) -> int:
+        body = patient(id=f"{mrn}-1", identifier=identified(str(number)))
+        bundle = transaction(
+            entry("PUT", f"Patient/{mrn}-1", body),
+            entry("POST", "Patient", patient(identifier=identified(mrn)), ifNoneExist=f"identifier={mrn}"),
+        )
+        return (await client.post("", json=bundle)).status_code
+
+    assert set(await asyncio.gather(*map(write, range(12)))) <= {200, 409}
+    assert len((await client.get(f"Patient?identifier={mrn}")).json()["entry"]) == 1
+
+
+async def test_an_empty_transaction(client: httpx.AsyncClient) -> None:
+    answer = await client.post("", json={"resourceType": "Bundle", "type": "transaction"})
+    assert (answer.status_code, answer.json()) == (200, {"resourceType": "Bundle", "type": "transaction-response"})
+
+
+@pytest.mark.parametrize("kind", ["collection", "document", "history", "searchset", "message"])
+async def test_other_bundles_are_refused_at_the_base(client: httpx.AsyncClient, kind: str) -> None:
+    answer = await client.post("", json={"resourceType": "Bundle", "type": kind})
+    assert answer.status_code == 422
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.type"]
+
+
+async def test_another_resource_at_the_base(client: httpx.AsyncClient) -> None:
+    assert (await client.post("", json=patient())).status_code == 400
+
+
+async def test_a_bundle_posted_to_its_type_is_a_resource(client: httpx.AsyncClient) -> None:
+    made = await client.post("Bundle", json=transaction(entry("DELETE", "Patient/1")))
+    assert made.status_code == 201
+    assert made.json()["type"] == "transaction"
