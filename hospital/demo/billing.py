@@ -146,8 +146,8 @@ def _component(kind: str, amount: Decimal, text: str = "", factor: Decimal | Non
     return {**found, "factor": factor} if factor is not None else found
 
 
-def _components(base: Decimal, discount: Decimal, tax: Decimal, *, rates: bool) -> list[Json]:
-    found = [_component("base", base)]
+def _components(base: Decimal, discount: Decimal, tax: Decimal, *, count: int = 1, rates: bool) -> list[Json]:
+    found = [_component("base", base, factor=Decimal(count) if count > 1 else None)]
     if discount:
         found.append(_component("discount", discount, "Self-payer discount", DISCOUNT if rates else None))
     if tax:
@@ -192,7 +192,7 @@ def _invoice(visit: Visit, lines: list[Line], issued: date, state: str) -> Json:
             {
                 "sequence": place,
                 "chargeItemReference": reference(f"ChargeItem/charge-{visit.key}-{place}", each.charge.text),
-                "priceComponent": _components(each.base, each.discount, each.tax, rates=True),
+                "priceComponent": _components(each.base, each.discount, each.tax, count=each.count, rates=True),
             }
             for place, each in enumerate(lines, 1)
         ],

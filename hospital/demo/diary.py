@@ -19,6 +19,8 @@ STEP = 30
 """Minutes of a slot."""
 HORIZON = timedelta(days=70)
 """How far ahead appointments are made."""
+_LABOR = {"delivery": (360, 500), "birth": (885, 990)}
+"""Minutes of the day in which mothers come and, that afternoon, their children."""
 SLOT_DAYS = 12
 """How far ahead free times are offered."""
 
@@ -134,6 +136,8 @@ def _visit(seed: int, diary: Diary, wish: Wish, number: int, today: date) -> Vis
         if wish.day >= today:
             return None
         clinician, start = diary.on_duty(rng, wish)
+        if wish.kind in _LABOR:
+            start = at(wish.day, rng.randrange(*_LABOR[wish.kind]))
         end = start + timedelta(minutes=rng.randrange(70, 300))
         if wish.nights:
             end = at(wish.last_day, 11 * 60 + rng.randrange(0, 120))

@@ -41,5 +41,10 @@ def written(value: Any) -> Any:
         return value.isoformat()
     if not hasattr(value, "elements_sequence"):
         return value
-    found = ((name, getattr(value, name)) for name in value.elements_sequence())
-    return {name: written(each) for name, each in found if each is not None}
+    found = {}
+    for name in value.elements_sequence():
+        for member, attribute in ((name, name), (f"_{name}", f"{name}__ext")):
+            each = getattr(value, attribute, None)
+            if each is not None:
+                found[member] = written(each)
+    return found

@@ -60,7 +60,7 @@ def orders(plan: Plan, visit: Visit) -> Orders:
         return Orders()
     problems = [illness.problem for illness in visit.wish.illnesses]
     rng = Random(f"{plan.seed}/{visit.key}/orders")
-    thorough = visit.wish.kind != "review" or rng.random() < 0.55
+    thorough = visit.wish.kind != "review" or rng.random() < 0.75
     panels = dict.fromkeys(panel for problem in problems for panel in problem.labs)
     if visit.wish.kind == "prenatal":
         panels["blood"] = None
@@ -99,7 +99,8 @@ def prescriptions(plan: Plan, person: Person) -> list[Prescription]:
                 prior = current.get(drug.key)
                 if prior and prior.runs_out > authored.date() + timedelta(days=30):
                     continue
-                dropped = Random(f"{plan.seed}/{visit.key}/{drug.key}").random() < 0.03
+                chance = Random(f"{plan.seed}/{visit.key}/{drug.key}").random()
+                dropped = not illness.problem.chronic and chance < 0.05
                 renews = prior if prior and prior.illness.problem.key == key else None
                 new = Prescription(visit, place, drug, authored, len(found) + 1, renews, cancelled=dropped)
                 found.append(new)

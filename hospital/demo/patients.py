@@ -21,6 +21,7 @@ from hospital.demo.tables import ALLERGIES
 from hospital.demo.values import HL7, LOINC, SITE, SNOMED, Json, at, coding, concept, hl7, identifier, period, reference
 
 _MARITAL = {"S": "Never Married", "M": "Married", "D": "Divorced", "W": "Widowed"}
+_BIRTH_TIME = "http://hl7.org/fhir/StructureDefinition/patient-birthTime"
 _GRACE = timedelta(days=20)
 
 
@@ -72,6 +73,10 @@ def _patient(plan: Plan, person: Person, children: list[Person]) -> Json:
     contact = _contact(person)
     if contact:
         elements["contact"] = [contact]
+    if person.mother:
+        born = plan.visits[person.number][0].start.isoformat()
+        elements["_birthDate"] = {"extension": [{"url": _BIRTH_TIME, "valueDateTime": born}]}
+        elements["multipleBirthBoolean"] = False
     if dead:
         elements["deceasedDateTime"] = dead
     if children:

@@ -116,7 +116,7 @@ class Population:
 def population(seed: int, patients: int, today: date, until: date, staff: dict[str, list[Clinician]]) -> Population:
     """Those at the opening, and the children born until `today`; births are planned to a pregnancy after `until`."""
     found = Population([_person(seed, number, staff) for number in range(1, patients + 1)])
-    every = max(80 * 300 // max(patients, 1), 40)
+    every = max(55 * 300 // max(patients, 1), 40)
     resting: dict[int, date] = {}
     day, number = OPENED + timedelta(days=200), patients
     while day <= until + PREGNANCY:

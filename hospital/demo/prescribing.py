@@ -50,7 +50,7 @@ _TIMES = {1: "QD", 2: "BID", 3: "TID", 4: "QID"}
 _WORDS = {1: "once", 2: "twice", 3: "three times", 4: "four times"}
 _VERBS = {"puff": "Inhale", "application": "Apply", "international unit": "Inject"}
 _REASONS = {
-    "cancelled": "Cancelled before dispensing: the patient still had a supply",
+    "cancelled": "Cancelled before dispensing: the patient has a supply at home",
     "stopped": "No longer needed",
 }
 

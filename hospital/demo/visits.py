@@ -51,6 +51,7 @@ _ENCOUNTERS: dict[str, Code] = {
     "emergency": ("50849002", "Emergency room admission"),
     "inpatient": ("183452005", "Emergency hospital admission"),
     "prenatal": ("424619006", "Prenatal visit"),
+    "flu": ("185349003", "Encounter for check up"),
 }
 
 
