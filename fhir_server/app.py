@@ -23,6 +23,7 @@ from fhir_server.http.parse import PREFIX
 from fhir_server.http.render import Send
 from fhir_server.interactions.catalogue import INTERACTIONS
 from fhir_server.interactions.server import Server, ordered_id
+from fhir_server.interactions.turns import Turns
 from fhir_server.operations.catalogue import OPERATIONS
 from fhir_server.settings import Settings
 from fhir_server.store import blobs, database, schema
@@ -94,7 +95,7 @@ async def _open(settings: Settings, door: Door, db: Database, committer: Committ
         return False
     if settings.cursor_secret is not None:
         secret = settings.cursor_secret.encode()
-    door.open(Server(settings, db, committer, BASE, secret, INTERACTIONS, OPERATIONS, ordered_id, now_us))
+    door.open(Server(settings, db, committer, BASE, secret, INTERACTIONS, OPERATIONS, ordered_id, now_us, Turns()))
     _settle_memory()
     return True
 

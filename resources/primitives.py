@@ -45,8 +45,7 @@ class Primitive:
 
 def _decimal(value: Any) -> Any:
     """An `int` or a finite `Decimal`. A `float` is refused: it has lost the digits that FHIR wants kept."""
-    kind = type(value)
-    if kind is int or (kind is Decimal and value.is_finite()):
+    if type(value) is int or (isinstance(value, Decimal) and value.is_finite()):
         return value
     raise PydanticCustomError("decimal", "not a decimal")
 

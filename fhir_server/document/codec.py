@@ -74,7 +74,7 @@ def to_version(document: Mapping[str, Any]) -> Version:
         type=document[layout.TYPE],
         id=(document.get(layout.KEY) or document[layout.ID]).partition("/")[2],
         version=document[layout.VERSION],
-        updated=document[layout.UPDATED],
+        updated=int(document[layout.UPDATED]),
         method=document[layout.METHOD],
         text=document.get(layout.TEXT),
         compartments=tuple(document.get(layout.COMPARTMENTS, ())),

@@ -74,7 +74,7 @@ def preconditions(headers: Headers, type_: str | None) -> Preconditions:
         if_match=address.version_of(if_match, "If-Match") if if_match else None,
         if_none_match=address.version_of(if_none_match, "If-None-Match") if if_none_match else None,
         if_modified_since=_http_date(text(headers, b"if-modified-since")),
-        if_none_exist=address.criteria(criteria, str(type_), "If-None-Exist") if criteria else None,
+        if_none_exist=address.criteria(criteria, str(type_), "If-None-Exist") if b"if-none-exist" in headers else None,
     )
 
 

@@ -146,15 +146,15 @@ async def _body(
     headers: Headers, receive: Receive, where: Address, method: str, settings: Settings
 ) -> tuple[Any, Content | None]:
     """(resource or patch, None), or for a Binary in its own content type (None, its content)."""
-    if not limits.has_body(headers):
-        if where.interaction is Interaction.OPERATION:
-            return None, None
-        raise BadRequest(f"{method} needs a body here; none came.", code="required")
     header = reading.text(headers, b"content-type")
     if where.type == "Binary" and where.interaction in (Interaction.CREATE, Interaction.UPDATE):
         content = _binary(header, headers, receive, settings)
         if content is not None:
             return None, content
+    if not limits.has_body(headers):
+        if where.interaction is Interaction.OPERATION:
+            return None, None
+        raise BadRequest(f"{method} needs a body here; none came.", code="required")
     kind = _check_kind(header, _BODIES[where.interaction])
     limit = settings.max_bundle_bytes if where.interaction is Interaction.BUNDLE else settings.max_body_bytes
     raw = await limits.read(receive, headers, limit, settings.body_timeout_seconds)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from fhir_server.access.limits import Access
+from fhir_server.interactions.turns import Turns
 from fhir_server.model import FhirRequest, FhirResponse, Interaction
 from fhir_server.settings import Settings
 from fhir_server.store.committer import Committer
@@ -58,6 +59,8 @@ class Server:
     new_id: Callable[[], str]
     clock: Callable[[], int]
     """Microseconds since the epoch."""
+    turns: Turns
+    """By resource (`Patient/1`) or criteria."""
 
 
 def ordered_id() -> str:

@@ -38,6 +38,22 @@ Prepare = Callable[[Server, Access, FhirRequest], Awaitable[Step]]
 
 async def carry_out(server: Server, access: Access, request: FhirRequest, prepare: Prepare) -> FhirResponse:
     """Prepare and commit one write. Raises what `prepare` raises, Conflict when others keep writing."""
+    key = turn(request)
+    if key is None:
+        return await _carry_out(server, access, request, prepare)
+    async with server.turns.of(key):
+        return await _carry_out(server, access, request, prepare)
+
+
+def turn(request: FhirRequest) -> str | None:
+    """What this write takes turns at: the resource, or the criteria that name it; None for a plain create."""
+    if request.id is not None:
+        return f"{request.type}/{request.id}"
+    criteria = request.when.if_none_exist if request.method == "POST" else request.query
+    return None if criteria is None else f"{request.type}?{sorted(criteria)}"
+
+
+async def _carry_out(server: Server, access: Access, request: FhirRequest, prepare: Prepare) -> FhirResponse:
     pause = FIRST_PAUSE_SECONDS
     for _ in range(TRIES):
         step = await prepare(server, access, request)

@@ -39,7 +39,7 @@ def _value(row: Mapping[str, Any], field: str) -> str | float | None:
     found: Any = row
     for name in field.split("."):
         found = found.get(name) if found else None
-    held: str | float | None = found
+    held: str | float | None = int(found) if isinstance(found, int) else found  # the driver has integers of its own
     return held
 
 

@@ -1,0 +1,43 @@
+"""The CapabilityStatement says what the server does, and the server does what it says."""
+
+import httpx
+
+from resources import validation
+from resources.registry import RESOURCE_TYPES
+
+
+async def test_it_is_valid_and_lists_every_type(client: httpx.AsyncClient) -> None:
+    answer = await client.get("metadata")
+    statement = answer.json()
+
+    assert answer.status_code == 200
+    assert validation.validate(statement) == []
+    rest = statement["rest"][0]
+    assert {resource["type"] for resource in rest["resource"]} == RESOURCE_TYPES
+    assert {each["code"] for each in rest["interaction"]} == {"transaction", "batch", "history-system", "search-system"}
+    assert (await client.options("")).json() == statement
+
+
+async def test_each_search_parameter_that_it_names_can_be_asked(client: httpx.AsyncClient) -> None:
+    statement = (await client.get("metadata")).json()
+    values = {"string": "x", "token": "x", "reference": "x", "date": "2020", "uri": "http://x", "number": "1"}
+    values |= {"quantity": "1"}
+    asked = 0
+    for resource in statement["rest"][0]["resource"]:
+        if resource["type"] not in ("Patient", "Observation", "Appointment", "MedicationRequest", "Invoice"):
+            continue
+        for parameter in resource["searchParam"]:
+            value = "true" if parameter["name"] in ("active", "deceased") else values[parameter["type"]]
+            answer = await client.get(resource["type"], params={parameter["name"]: value})
+            assert answer.status_code == 200, answer.text
+            asked += 1
+    assert asked > 80
+
+
+async def test_each_operation_that_it_names_is_there(client: httpx.AsyncClient) -> None:
+    statement = (await client.get("metadata")).json()
+    patient = next(each for each in statement["rest"][0]["resource"] if each["type"] == "Patient")
+    assert {operation["name"] for operation in patient["operation"]} == {"validate", "meta", "meta-add", "meta-delete"}
+    answer = await client.post("Patient/$nonsense", json={"resourceType": "Parameters"})
+    assert answer.status_code == 404
+    assert "$validate" in answer.json()["issue"][0]["diagnostics"]

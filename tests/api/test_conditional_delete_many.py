@@ -1,0 +1,26 @@
+"""Conditional delete of all matches, where the setting allows it."""
+
+import uuid
+
+import httpx
+
+SETTINGS = {"conditional_delete_multiple": True}
+
+
+async def test_all_matches_are_deleted_together_and_no_other(client: httpx.AsyncClient) -> None:
+    mark = uuid.uuid4().hex
+    for number in range(30):
+        body = {"resourceType": "Basic", "code": {"text": "x"}, "identifier": [{"value": mark if number else "kept"}]}
+        assert (await client.post("Basic", json=body)).status_code == 201
+    answer = await client.delete("Basic", params={"identifier": mark})
+
+    assert answer.status_code == 200
+    assert "29 Basic" in answer.json()["issue"][0]["diagnostics"]
+    left = (await client.get("Basic")).json()
+    assert [entry["resource"]["identifier"][0]["value"] for entry in left["entry"]] == ["kept"]
+    assert (await client.delete("Basic", params={"identifier": mark})).status_code == 204
+
+
+async def test_the_capability_statement_says_so(client: httpx.AsyncClient) -> None:
+    statement = (await client.get("metadata")).json()
+    assert {resource["conditionalDelete"] for resource in statement["rest"][0]["resource"]} == {"multiple"}
