@@ -113,7 +113,9 @@ class Committer:
         """Take no more commits, and return when those that wait are done."""
         self._open = False
         while self._tasks or self._waiting:
-            await asyncio.gather(*self._tasks)
+            await asyncio.sleep(0)  # what waits becomes a task, what has ended makes room
+            if self._tasks:
+                await asyncio.wait(self._tasks)
 
     async def commit(self, access: Access, commit: Commit) -> tuple[Version, ...]:
         """Write the changes together or not at all; the new versions in their order, once they are durable.
