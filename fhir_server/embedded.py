@@ -32,6 +32,10 @@ STOP_TIMEOUT_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.02
 OPLOG_MEGABYTES: Final = 1024
 TRANSACTION_LIFETIME_SECONDS: Final = 600
+EVICTION: Final = (
+    "eviction_dirty_trigger=40,eviction_updates_trigger=40,eviction_dirty_target=10,eviction_updates_target=10"
+)
+"""Percent of the cache. With WiredTiger's own triggers (20, 10) a transaction over a tenth of the cache is aborted."""
 NOT_YET_INITIALIZED: Final = 94  # MongoDB's error code
 
 NO_MONGOD: Final = (
@@ -94,13 +98,22 @@ class EmbeddedMongo:
     @property
     def uri(self) -> str:
         """The connection string of the running mongod."""
-        port = (self.data_dir / "mongod.port").read_text().strip()
-        return f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
+        return f"mongodb://127.0.0.1:{self._port()}/?replicaSet={REPLICA_SET}"
+
+    def is_running(self) -> bool:
+        """Whether the mongod that was launched here has not ended."""
+        return self.process is not None and self.process.poll() is None
 
     def start(self) -> str:
-        """Start mongod, wait until it takes writes, and return its connection string.
+        """Start mongod, wait until it takes writes, and return its connection string; raises as its two steps do."""
+        uri = self.launch()
+        self.wait()
+        return uri
 
-        Raises EmbeddedMongoError when there is no mongod, the directory is in use or mongod stops at once.
+    def launch(self) -> str:
+        """Start mongod and return its connection string at once, so that others can start beside it.
+
+        Raises EmbeddedMongoError when there is no mongod or the directory is in use or cannot be used.
         """
         mongod = find_mongod()
         if mongod is None:
@@ -110,7 +123,7 @@ class EmbeddedMongo:
             (self.data_dir / "mongodb").mkdir(mode=0o700, exist_ok=True)
             self._take_lock()
             _stop_leftover(self.data_dir / "mongodb" / "mongod.lock")
-            self._launch(mongod)
+            self._spawn(mongod, _choose_port(self.data_dir / "mongod.port"))
         except OSError as error:
             self.stop()
             raise EmbeddedMongoError(f"The data directory {self.data_dir} cannot be used: {error.strerror}.") from error
@@ -118,6 +131,26 @@ class EmbeddedMongo:
             self.stop()
             raise
         return self.uri
+
+    def wait(self) -> None:
+        """Wait until the launched mongod takes writes, as the only member of its replica set.
+
+        Raises EmbeddedMongoError when it stops at once or is not ready after START_TIMEOUT_SECONDS.
+        """
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        port = self._port()
+        try:
+            for _ in self._until(deadline):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                    break
+            with _connect(port) as client:
+                for _ in self._until(deadline):
+                    with contextlib.suppress(PyMongoError):
+                        if _became_primary(client, f"127.0.0.1:{port}"):
+                            break
+        except EmbeddedMongoError:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Shut mongod down cleanly, at the latest after STOP_TIMEOUT_SECONDS by force, and release the directory."""
@@ -152,8 +185,10 @@ class EmbeddedMongo:
         lock.flush()
         self._lock = lock
 
-    def _launch(self, mongod: Path) -> None:
-        port = _choose_port(self.data_dir / "mongod.port")
+    def _port(self) -> int:
+        return int((self.data_dir / "mongod.port").read_text())
+
+    def _spawn(self, mongod: Path, port: int) -> None:
         # NOTE: a preexec_fn could do what `follow` does, but is unsafe in a process with threads.
         command = [sys.executable, "-I", "-S", follow.__file__, str(os.getpid()), *self._command(mongod, port)]
         with (self.data_dir / "mongod.log").open("ab") as log:
@@ -161,15 +196,6 @@ class EmbeddedMongo:
             self.process = subprocess.Popen(  # noqa: S603
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        for _ in self._until(deadline):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-        with _connect(port) as client:
-            for _ in self._until(deadline):
-                with contextlib.suppress(PyMongoError):
-                    if _became_primary(client, f"127.0.0.1:{port}"):
-                        break
 
     def _command(self, mongod: Path, port: int) -> list[str]:
         return [
@@ -179,6 +205,7 @@ class EmbeddedMongo:
             *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"),
             *("--replSet", REPLICA_SET, "--oplogSize", str(OPLOG_MEGABYTES)),
             *("--wiredTigerCacheSizeGB", f"{self.cache_gb:g}"),
+            *("--wiredTigerEngineConfigString", EVICTION),
             *("--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_LIFETIME_SECONDS}"),
         ]
 
@@ -186,7 +213,7 @@ class EmbeddedMongo:
         """Yield every POLL_SECONDS; raise when mongod has ended or the deadline (monotonic seconds) has passed."""
         log = self.data_dir / "mongod.log"
         while time.monotonic() < deadline:
-            if self.process is None or self.process.poll() is not None:
+            if not self.is_running():
                 code = self.process.returncode if self.process else None
                 raise EmbeddedMongoError(f"mongod stopped at once (exit code {code}). Its log, {log}, says why.")
             yield

@@ -1,7 +1,6 @@
 """The server processes: N of them on one listening socket, sharing nothing but MongoDB.
 
-Rule: each is started anew, never forked, and reads its settings from the environment. Run as a module, this file is
-one such process. uvicorn's access log stays off: urls of searches hold patients' names.
+Rule: each is started anew, never forked, reads its settings from the environment, and is replaced when it ends.
 """
 
 import os
@@ -12,13 +11,6 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
-import uvicorn
-
-from fhir_server.follow import follow
-from fhir_server.settings import Settings
-
-APPLICATION: Final = "fhir_server.app:create"
-BACKLOG: Final = 2048
 SHORT_LIFE_SECONDS: Final = 10.0
 MOST_SHORT_LIVES: Final = 3
 
@@ -58,7 +50,7 @@ class Workers:
 
     def start(self) -> None:
         """Start what is missing to `count`."""
-        command = [sys.executable, "-m", "fhir_server.workers", str(self.listener.fileno()), str(os.getpid())]
+        command = [sys.executable, "-m", "fhir_server.worker", str(self.listener.fileno()), str(os.getpid())]
         while len(self.running) < self.count:
             process = subprocess.Popen(  # noqa: S603
                 command,
@@ -94,27 +86,3 @@ class Workers:
                 worker.process.wait()
         self.running.clear()
         self.listener.close()
-
-
-def serve(descriptor: int, settings: Settings) -> None:
-    """Serve from the socket with this file descriptor until SIGTERM."""
-    with socket.socket(fileno=descriptor) as listener:
-        config = uvicorn.Config(
-            APPLICATION,
-            factory=True,
-            loop="uvloop",
-            http="httptools",
-            backlog=BACKLOG,
-            access_log=False,
-            log_level="warning",
-            lifespan="on",
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=settings.shutdown_timeout_seconds,
-        )
-        uvicorn.Server(config).run(sockets=[listener])
-
-
-if __name__ == "__main__":
-    follow(int(sys.argv[2]))
-    serve(int(sys.argv[1]), Settings())

@@ -5,6 +5,7 @@ run       starts MongoDB where needed, then the server, then fills in the demo h
 load      sends files of resources to a running server
 demo      writes the demo hospital's Bundles, or loads them
 doctor    what is missing on this machine and how to get it
+welcome   what `run` does and says once the server is ready
 options   settings of the environment under the options given
 version   the versions that a bug report needs
 """

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import click
 import httpx
-import orjson
 from pymongo import AsyncMongoClient
 from rich.console import Console
 
@@ -20,6 +19,7 @@ from fhir_server.document import layout
 from fhir_server.settings import Settings
 from hospital.demo import bundles
 from mappers.loading import LoadReport
+from resources import json_codec
 
 SEED: Final = 1
 PATIENTS: Final = 300
@@ -54,7 +54,7 @@ def write(path: Path, seed: int, patients: int) -> None:
     """Write the hospital to a file as transaction Bundles, one a line."""
     with path.open("wb") as file:
         for bundle in bundles(seed, patients):
-            file.write(orjson.dumps(bundle, option=orjson.OPT_APPEND_NEWLINE))
+            file.write(json_codec.encode(bundle) + b"\n")
 
 
 async def load_hospital(base: str, console: Console, seed: int = SEED, patients: int = PATIENTS) -> LoadReport:

@@ -1,21 +1,31 @@
 """The group of all commands.
 
-Rule: exit code 0 when all went well, 1 when something was refused or is missing, 2 when the command was wrong.
+Rule: exit code 0 when all went well, 1 when something was refused or is missing, 2 when the command was wrong. A
+command's module is imported when it is asked for, so that none waits for what the others need.
 """
+
+from importlib import import_module
+from typing import Final
 
 import click
 
-from fhir_server.cli.demo import demo
-from fhir_server.cli.doctor import doctor
-from fhir_server.cli.load import load
-from fhir_server.cli.run import run
-from fhir_server.cli.version import version
+COMMANDS: Final = ("run", "load", "demo", "doctor", "version")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+class _Commands(click.Group):
+    """The commands, each the function of the same name in the module of the same name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"fhir_server.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)  # noqa: S101 - tells the type checker
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 def main() -> None:
     """A FHIR R4 server on MongoDB."""
-
-
-for command in (run, load, demo, doctor, version):
-    main.add_command(command)

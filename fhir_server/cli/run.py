@@ -4,29 +4,26 @@ Rule: this process only steers. It starts, watches and stops the others, and is 
 """
 
 import asyncio
-import contextlib
 import ipaddress
 import os
 import signal
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
-import httpx
-from rich.console import Console
 
-from fhir_server.cli.demo import fill_in
 from fhir_server.cli.options import settings_from
 from fhir_server.embedded import EmbeddedMongo, EmbeddedMongoError
 from fhir_server.settings import Settings
 from fhir_server.workers import Workers, WorkersError, listen
 
 WATCH_SECONDS = 0.2
-READY_POLL_SECONDS = 0.03
 MONGOD_RETRY_SECONDS = 5.0
 
-console = Console(highlight=False, soft_wrap=True)
+
+class ToldToStop(Exception):
+    """SIGINT or SIGTERM came."""
 
 
 @click.command()
@@ -67,9 +64,12 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if mongo is not None:
-            settings = settings.model_copy(update={"mongodb_uri": mongo.start()})
+            settings = settings.model_copy(update={"mongodb_uri": mongo.launch()})
         servers = Workers(listener, workers, os.environ | settings.environment())
         try:
+            servers.start()  # beside mongod: each takes about as long as the other
+            if mongo is not None:
+                mongo.wait()
             asyncio.run(steer(settings, servers, mongo, demo=not no_demo))
         finally:
             servers.stop(settings.shutdown_timeout_seconds)
@@ -123,65 +123,47 @@ def origin(host: str, port: int) -> str:
 
 async def steer(settings: Settings, servers: Workers, mongo: EmbeddedMongo | None, *, demo: bool) -> None:
     """Run until SIGINT or SIGTERM; raises WorkersError when the servers do not stay up."""
+    from fhir_server.cli.welcome import welcome  # noqa: PLC0415 - it takes a while, and the servers start meanwhile
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    servers.start()
+    data = mongo.data_dir if mongo is not None else None
+    here = origin(settings.host, settings.port)
     tasks = [
-        asyncio.create_task(stop.wait()),
+        asyncio.create_task(until_told(stop)),
         asyncio.create_task(watch(servers, mongo)),
-        asyncio.create_task(welcome(settings, mongo, demo=demo)),
+        asyncio.create_task(welcome(settings, here, data, demo=demo)),
     ]
-    stopping, watching, welcoming = tasks
     try:
-        await asyncio.wait([stopping, watching], return_when=asyncio.FIRST_COMPLETED)
-        if watching.done():
-            watching.result()
-        console.print("Stopping.")
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in ended:
+            task.result()
+    except ToldToStop:
+        click.echo("Stopping.")
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(welcoming, watching, stopping, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until_told(stop: asyncio.Event) -> NoReturn:
+    """Wait for the signal that ends the run; raises ToldToStop, so that it ends the other tasks as an error would."""
+    await stop.wait()
+    raise ToldToStop
 
 
 async def watch(servers: Workers, mongo: EmbeddedMongo | None) -> None:
     """Start again what ended: a server process, or the embedded mongod, while it can be started at all."""
     while True:
         await asyncio.sleep(WATCH_SECONDS)
-        if mongo is not None and mongo.process is not None and mongo.process.poll() is not None:
-            console.print(f"mongod ended (exit code {mongo.process.returncode}); starting it again.")
+        if mongo is not None and not mongo.is_running():
+            click.echo("mongod ended; starting it again.")
             try:
                 mongo.start()
             except EmbeddedMongoError as error:
-                console.print(str(error))
+                click.echo(str(error))
                 await asyncio.sleep(MONGOD_RETRY_SECONDS)
         if ended := servers.tend():
-            console.print(f"{ended} server process(es) ended; started again.")
-
-
-async def welcome(settings: Settings, mongo: EmbeddedMongo | None, *, demo: bool) -> None:
-    """Wait until the server is ready, fill in the demo hospital where it is wanted, and say where to look."""
-    here = origin(settings.host, settings.port)
-    await until_ready(f"{here}/ready")
-    console.print(f"[bold]FHIR R4 at {settings.base_url}[/bold], without sign-in, on this machine only")
-    if demo:
-        try:
-            await fill_in(settings, f"{here}/fhir", console)
-        except httpx.HTTPError as error:
-            console.print(f"The demo hospital is not complete ({error}); the next start goes on with it.")
-    console.print(f"  look      {here}/docs")
-    if mongo is not None:
-        console.print(f"  data      {mongo.data_dir} (MongoDB at {mongo.uri})")
-    console.print(f"  try       curl '{here}/fhir/Patient?_count=3&_pretty=true'")
-    console.print("  stop      Ctrl-C")
-
-
-async def until_ready(url: str) -> None:
-    """Wait until the server answers 200 there."""
-    async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-        while True:
-            with contextlib.suppress(httpx.HTTPError):
-                if (await client.get(url)).status_code == httpx.codes.OK:
-                    return
-            await asyncio.sleep(READY_POLL_SECONDS)
+            click.echo(f"{ended} server process(es) ended; started again.")

@@ -80,7 +80,7 @@ def patient_is_there(base: str) -> bool:
 def test_stops_in_order_and_keeps_everything(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         keep_patient(server.base)
-        started = [*server.children("mongod"), *server.children("fhir_server.workers")]
+        started = [*server.children("mongod"), *server.children("fhir_server.worker")]
         assert len(started) == 2
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(START_SECONDS) == 0
@@ -92,7 +92,7 @@ def test_stops_in_order_and_keeps_everything(tmp_path: Path) -> None:
 def test_kill_of_the_steering_process_takes_the_others_along(tmp_path: Path) -> None:
     with running(tmp_path, "--workers", "2") as server:
         keep_patient(server.base)
-        started = [*server.children("mongod"), *server.children("fhir_server.workers")]
+        started = [*server.children("mongod"), *server.children("fhir_server.worker")]
         assert len(started) == 3
         server.process.kill()
         eventually(lambda: not any(map(_alive, started)))
@@ -103,7 +103,7 @@ def test_kill_of_the_steering_process_takes_the_others_along(tmp_path: Path) -> 
 def test_killed_mongod_and_worker_are_started_again(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         keep_patient(server.base)
-        for name in ("mongod", "fhir_server.workers"):
+        for name in ("mongod", "fhir_server.worker"):
             (pid,) = server.children(name)
             os.kill(pid, signal.SIGKILL)
             eventually(partial(_replaced, server, name, pid))

@@ -1,0 +1,40 @@
+"""One server process, started by `workers`: `python -m fhir_server.worker DESCRIPTOR PARENT_PID`.
+
+Rule: its settings come from the environment. uvicorn's access log stays off: urls of searches hold patients' names.
+"""
+
+import socket
+import sys
+from typing import Final
+
+import uvicorn
+
+from fhir_server.follow import follow
+from fhir_server.settings import Settings
+
+APPLICATION: Final = "fhir_server.app:create"
+BACKLOG: Final = 2048
+
+
+def serve(descriptor: int, settings: Settings) -> None:
+    """Serve from the socket with this file descriptor until SIGTERM."""
+    with socket.socket(fileno=descriptor) as listener:
+        config = uvicorn.Config(
+            APPLICATION,
+            factory=True,
+            loop="uvloop",
+            http="httptools",
+            backlog=BACKLOG,
+            access_log=False,
+            log_level="warning",
+            lifespan="on",
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=settings.shutdown_timeout_seconds,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    follow(int(sys.argv[2]))
+    serve(int(sys.argv[1]), Settings())
