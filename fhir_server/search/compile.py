@@ -75,7 +75,10 @@ def _order(keys: Sequence[SortKey]) -> Sort:
     order = tuple((key.field, -1 if key.descending else 1) for key in keys)
     if not order:
         return NEWEST_FIRST
-    if {layout.UPDATED, layout.ID} & {field for field, _ in order}:
+    fields = [field for field, _ in order]
+    if layout.ID in fields:
+        return order[: fields.index(layout.ID) + 1]  # it leaves no ties
+    if layout.UPDATED in fields:
         return order
     return (*order, (layout.UPDATED, order[-1][1]))
 
@@ -216,7 +219,8 @@ def _after(order: Sort, position: Position) -> list[Filter]:
     for (field, direction), value in zip(order, position.values, strict=True):
         choices.extend({**equal, **beyond} for beyond in _beyond(field, direction, value))
         equal[field] = value
-    choices.append({**equal, layout.ID: {"$nin": list(position.seen)}})
+    if layout.ID not in equal:
+        choices.append({**equal, layout.ID: {"$nin": list(position.seen)}})
     return [{"$or": choices}]
 
 

@@ -1,0 +1,304 @@
+"""One tree, two readings: what MongoDB finds is what the matcher finds, and pages are the whole, each row once."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+from fhir_server.document import layout
+from fhir_server.search import compile as compiling
+from fhir_server.search import cursor, grammar
+from fhir_server.search.extract import Extracted, extract
+from fhir_server.search.match import matches
+from fhir_server.search.query import Plan, Query
+from fhir_server.search.rewrite import restrict
+from fhir_server.search.sort import sortable
+from fhir_server.search.tree import EVERYTHING, NOTHING, Any_, Equals, Expr, InCompartment, Not, Within
+from resources.parameters import BASE
+
+Json = dict[str, Any]
+
+BASE_URL = "http://here.example/fhir"
+SECRET = b"s" * 32
+NOW_MS = 1_700_000_000_000
+FAMILIES = ["Müller", "Muller", "O'Brien", "obrien", "Smith", "Smith-Jones", "smith jones", "van der Berg", "Ng", "李"]
+GIVEN = ["Ann", "ann", "Anna", "Bob", "Zoë", "a|b", "a\\b", "$ne", ".*", "Å"]
+SYSTEMS = [None, "http://a.example", "http://b.example", "urn:oid:1.2.3"]
+CODES = ["A", "a", "b", "b|c", "B\\", "final", "8480-6", "$gt", ""]
+DATES = [
+    "2023", "2023-02", "2023-02-28", "2023-03-01", "2024-02-29", "2023-02-28T23:59:59Z", "2023-03-01T00:00:00Z",
+    "2023-03-01T01:00:00+02:00", "2023-02-28T22:30:00.250-05:00", "1950", "2022-12-31T23:59:59.999Z",
+]  # fmt: skip
+REFERENCES = [
+    "Patient/1", "Patient/2", "Patient/1/_history/3", f"{BASE_URL}/Patient/1", "http://other.example/fhir/Patient/1",
+    "Practitioner/1", "Group/1", "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", "#p",
+]  # fmt: skip
+NUMBERS = [0, 0.5, 0.25, 0.15, 0.149, 1, 0.95]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A resource as the store keeps it."""
+
+    type: str
+    id: str
+    updated: int
+    extracted: Extracted
+
+    def document(self) -> Json:
+        return {
+            layout.ID: f"{self.type}/{self.id}",
+            layout.TYPE: self.type,
+            layout.UPDATED: self.updated,
+            layout.INDEX: self.extracted.index,
+            layout.RANGES: self.extracted.ranges,
+            layout.SORT: self.extracted.sort,
+            layout.COMPARTMENTS: self.extracted.compartments,
+        }
+
+    def satisfies(self, tree: Expr) -> bool:
+        return matches(tree, self.extracted, type_=self.type, id_=self.id, updated=self.updated)
+
+
+def maybe(rng: random.Random, held: Json, name: str, value: Any, share: float = 0.7) -> None:
+    if rng.random() < share:
+        held[name] = value
+
+
+def coding(rng: random.Random) -> Json:
+    held: Json = {}
+    maybe(rng, held, "code", rng.choice(CODES[:-1]), 0.9)
+    system = rng.choice(SYSTEMS)
+    if system:
+        held["system"] = system
+    return held
+
+
+def identifier(rng: random.Random) -> Json:
+    held: Json = {"value": rng.choice(CODES[:-1])}
+    system = rng.choice(SYSTEMS)
+    return {**held, "system": system} if system else held
+
+
+def reference(rng: random.Random) -> Json:
+    held: Json = {"reference": rng.choice(REFERENCES)}
+    maybe(rng, held, "identifier", identifier(rng), 0.3)
+    return held
+
+
+def period(rng: random.Random) -> Json:
+    held: Json = {}
+    maybe(rng, held, "start", rng.choice(DATES))
+    maybe(rng, held, "end", rng.choice(DATES))
+    return held
+
+
+def patient(rng: random.Random) -> Json:
+    held: Json = {"resourceType": "Patient", "meta": {"tag": [coding(rng)]}}
+    names = [{"family": rng.choice(FAMILIES), "given": rng.sample(GIVEN, rng.randint(0, 2))} for _ in range(2)]
+    maybe(rng, held, "name", names[: rng.randint(1, 2)], 0.85)
+    maybe(rng, held, "birthDate", rng.choice(DATES[:5]))
+    maybe(rng, held, "gender", rng.choice(["male", "female", "other"]))
+    maybe(rng, held, "identifier", [identifier(rng) for _ in range(rng.randint(1, 3))])
+    maybe(rng, held, "active", rng.random() < 0.5)
+    maybe(rng, held, "generalPractitioner", [reference(rng)])
+    if rng.random() < 0.5:
+        held["deceasedBoolean" if rng.random() < 0.5 else "deceasedDateTime"] = rng.choice([True, False])
+        if "deceasedDateTime" in held:
+            held["deceasedDateTime"] = rng.choice(DATES)
+    return held
+
+
+def observation(rng: random.Random) -> Json:
+    held: Json = {"resourceType": "Observation", "status": rng.choice(["final", "amended"])}
+    held["code"] = {"coding": [coding(rng) for _ in range(rng.randint(1, 2))]}
+    maybe(rng, held, "subject", reference(rng))
+    if rng.random() < 0.5:
+        maybe(rng, held, "effectiveDateTime", rng.choice(DATES))
+    else:
+        maybe(rng, held, "effectivePeriod", period(rng))
+    maybe(rng, held, "valueString", rng.choice(FAMILIES))
+    return held
+
+
+def risk(rng: random.Random) -> Json:
+    held: Json = {"resourceType": "RiskAssessment", "status": "final", "subject": reference(rng)}
+    held["prediction"] = [{"probabilityDecimal": rng.choice(NUMBERS)} for _ in range(rng.randint(0, 2))]
+    maybe(rng, held, "occurrencePeriod", period(rng))
+    return held
+
+
+def stored(seed: int, count: int = 90) -> list[Stored]:
+    rng = random.Random(seed)
+    made = []
+    for number in range(count):
+        resource = rng.choice([patient, observation, risk])(rng)
+        resource["id"] = str(number)
+        updated = NOW_MS * 1000 + rng.randint(0, 40)  # many ties
+        made.append(Stored(resource["resourceType"], resource["id"], updated, extract(resource, BASE_URL)))
+    return made
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Corpus:
+    """Resources in MongoDB and in memory."""
+
+    collection: Collection[Json]
+    resources: list[Stored]
+
+    def rows(self, plan: Plan) -> list[Json]:
+        found = self.collection.find(plan.filter, sort=list(plan.sort) or None, hint=plan.hint, limit=plan.limit)
+        return list(found)
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def corpus(request: pytest.FixtureRequest, mongo_uri: str) -> Iterator[Corpus]:
+    name = f"test_{uuid.uuid4().hex}"
+    resources = stored(request.param)
+    with MongoClient[Json](mongo_uri) as client:
+        collection = client[name][layout.RESOURCES]
+        for index in layout.INDEXES:
+            partial = {"partialFilterExpression": index.partial} if index.partial else {}
+            collection.create_index(list(index.keys), name=index.name, **partial)
+        collection.insert_many(resource.document() for resource in resources)
+        gone = [
+            {"_id": f"{type_}/gone", "type": type_, "deleted": True, "lastUpdated": NOW_MS * 1000}
+            for type_ in ("Patient", "Observation", "RiskAssessment")
+        ]
+        collection.insert_many(gone)
+        yield Corpus(collection, resources)
+        client.drop_database(name)
+
+
+# Queries
+
+
+def escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace(",", "\\,").replace("$", "\\$")
+
+
+tokens = st.builds(
+    lambda system, code: code if system is None else f"{system}|{code}",
+    st.sampled_from([None, "", *SYSTEMS[1:]]),
+    st.sampled_from([escaped(code) for code in CODES]),
+).filter(lambda text: text not in ("", "|"))
+prefixes = st.sampled_from(["", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"])
+dates = st.builds(str.__add__, prefixes, st.sampled_from(DATES))
+numbers = st.builds(
+    str.__add__, prefixes, st.sampled_from(["0", "0.5", "0.2", "0.15", "1", "1.0", "1e-1", "100", "1e2"])
+)
+strings = st.sampled_from([escaped(text) for text in [*FAMILIES, *GIVEN] if text != ".*"] + ["s", "smi", "von"])
+references = st.sampled_from([*REFERENCES[:-1], "1", "2", "Patient/9"])
+booleans = st.sampled_from(["true", "false"])
+ids = st.sampled_from([str(number) for number in range(95)] + ["gone"])
+updates = st.builds(
+    str.__add__, prefixes, st.sampled_from(["2023-11-14T22:13:20.000Z", "2023-11-14T22:13:20Z", "2023", "2024-01-01"])
+)
+
+
+def pairs_of(name: str, values: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, str]]:
+    return st.lists(values, min_size=1, max_size=3).map(lambda texts: (name, ",".join(texts)))
+
+
+COMMON = [
+    pairs_of("_id", ids), pairs_of("_lastUpdated", updates), pairs_of("_tag", tokens), pairs_of("_tag:not", tokens),
+]  # fmt: skip
+QUERIES = {
+    "Patient": [
+        *(pairs_of(name, strings) for name in ("family", "family:exact", "name", "name:contains", "given")),
+        *(pairs_of(name, tokens) for name in ("identifier", "identifier:not", "gender", "gender:not")),
+        *(pairs_of(name, booleans) for name in ("active", "active:not", "deceased")),
+        *(pairs_of(name, dates) for name in ("birthdate", "death-date")),
+        pairs_of("general-practitioner", references),
+        *(st.tuples(st.just(f"{name}:missing"), booleans) for name in ("family", "birthdate", "active", "identifier")),
+    ],
+    "Observation": [
+        *(pairs_of(name, tokens) for name in ("code", "code:not", "status", "subject:identifier")),
+        *(pairs_of(name, references) for name in ("subject", "patient")),
+        pairs_of("subject:Patient", st.sampled_from(["1", "2", "Patient/1"])),
+        pairs_of("date", dates),
+        pairs_of("value-string", strings),
+        *(st.tuples(st.just(f"{name}:missing"), booleans) for name in ("date", "subject", "value-string")),
+    ],
+    "RiskAssessment": [
+        pairs_of("probability", numbers), pairs_of("date", dates), pairs_of("subject", references),
+        st.tuples(st.just("probability:missing"), booleans),
+    ],
+}  # fmt: skip
+LIMITS: list[Expr] = [
+    EVERYTHING,
+    EVERYTHING,
+    NOTHING,
+    InCompartment("Patient/1"),
+    Not(InCompartment("Patient/1")),
+    Any_(
+        (InCompartment("Patient/2"), Equals("Patient.active|true|"), Within("RiskAssessment.probability", low_to=0.5))
+    ),
+]
+
+
+Asked = tuple[str | None, list[tuple[str, str]]]
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> Asked:
+    type_ = draw(st.sampled_from([*QUERIES, None]))
+    if type_ is None:
+        pairs = draw(st.lists(st.one_of(COMMON[:2]), max_size=2))
+        pairs += [("_type", ",".join(draw(st.lists(st.sampled_from(list(QUERIES)), min_size=1))))][
+            : draw(st.integers(0, 1))
+        ]
+    else:
+        pairs = draw(st.lists(st.one_of([*COMMON, *QUERIES[type_]]), max_size=3))
+    keys = draw(st.lists(st.sampled_from(sortable(type_)), max_size=2, unique=True))
+    if keys:
+        pairs = [*pairs, ("_sort", ",".join(draw(st.sampled_from(["", "-"])) + key for key in keys))]
+    return type_, pairs
+
+
+def read(type_: str | None, pairs: list[tuple[str, str]]) -> Query:
+    return grammar.parse(
+        type_, tuple(pairs), parameters=BASE, base_url=BASE_URL, strict=True, default_count=1000, max_count=1000,
+        now_ms=NOW_MS,
+    )  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(asked=queries(), limit=st.sampled_from(LIMITS))
+def test_mongodb_finds_what_the_matcher_finds(corpus: Corpus, asked: Asked, limit: Expr) -> None:
+    query = read(*asked)
+    tree = restrict(query.tree, query.type, lambda _type: limit, query.types)
+    expected = {f"{one.type}/{one.id}" for one in corpus.resources if one.satisfies(tree)}
+    found = [row["_id"] for row in corpus.rows(compiling.plan(query, lambda _type: limit, secret=SECRET))]
+    assert set(found) == expected
+    assert len(found) == len(expected)
+    counting = compiling.count_plan(query, lambda _type: limit)
+    assert corpus.collection.count_documents(counting.filter, hint=counting.hint) == len(expected)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(asked=queries(), size=st.integers(1, 7))
+def test_pages_are_the_whole_in_order_each_row_once(corpus: Corpus, asked: Asked, size: int) -> None:
+    query = read(*asked)
+    whole = corpus.rows(compiling.plan(query, lambda _type: EVERYTHING, secret=SECRET))
+    query = replace(query, count=size)
+    paged: list[Json] = []
+    while len(paged) <= len(whole):
+        plan = compiling.plan(query, lambda _type: EVERYTHING, secret=SECRET)
+        found = corpus.rows(plan)
+        paged += found[:size]
+        if len(found) <= size:
+            break
+        query = replace(query, cursor=cursor.seal(cursor.advance(plan, found[:size]), query, SECRET))
+    assert sorted(row["_id"] for row in paged) == sorted(row["_id"] for row in whole)
+    keys = [[cursor.advance(plan, [row]).values for row in listed] for listed in (whole, paged)]
+    assert keys[0] == keys[1]
