@@ -25,6 +25,8 @@ MAX_EXPONENT = 1000
 
 _TOO_DEEP = f"The body is nested more than {MAX_DEPTH} levels deep."
 _BOM = b"\xef\xbb\xbf"
+_DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
+_LONG = b"0" * 19
 _INT64 = range(-(2**63), 2**63)
 _HIDING = re.compile(rb"\\u00(?:00|3[aA])")
 _NEGATIVE_ZERO = re.compile(rb"-0(?=[\s,\]}]|$)")
@@ -105,6 +107,8 @@ def decode(raw: bytes) -> Any:
     if b"\\u" in raw and _HIDING.search(raw):
         return _decode_carefully(raw)
     if again != raw and (raw.count(b":") != again.count(b":") or _NEGATIVE_ZERO.search(raw)):
+        return _decode_carefully(raw)
+    if _LONG in raw.translate(_DIGITS_AS_ZERO):  # an integer over 64 bits, perhaps
         return _decode_carefully(raw)
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
         return _decode_carefully(raw)
