@@ -54,9 +54,8 @@ async def test_each_entry_stands_alone(client: httpx.AsyncClient) -> None:
 
 async def test_more_entries_than_run_side_by_side_keep_their_order(client: httpx.AsyncClient) -> None:
     ids = [uuid.uuid4().hex for _ in range(150)]
-    answered = await send(
-        client, *(asked("PUT", f"Patient/{id_}", {"resourceType": "Patient", "id": id_}) for id_ in ids)
-    )
+    puts = [asked("PUT", f"Patient/{id_}", {"resourceType": "Patient", "id": id_}) for id_ in ids]
+    answered = await send(client, *puts)
     assert [entry["response"]["location"].split("/")[-3] for entry in answered] == ids
 
 

@@ -321,10 +321,8 @@ async def test_a_stale_if_match_fails_the_whole(client: httpx.AsyncClient, mrn: 
 
 async def test_a_read_that_fails_fails_the_whole(client: httpx.AsyncClient, mrn: str) -> None:
     put = entry("PUT", f"Patient/{mrn}", patient(id=mrn))
-    assert await refused(client, put, entry("GET", f"Patient/{mrn}-unknown")) == (
-        404,
-        [("not-found", "Bundle.entry[1]")],
-    )
+    found = await refused(client, put, entry("GET", f"Patient/{mrn}-unknown"))
+    assert found == (404, [("not-found", "Bundle.entry[1]")])
     assert (await client.get(f"Patient/{mrn}")).status_code == 404
     assert (await refused(client, put, entry("GET", "Patient?birthdate=2023-02-30")))[0] == 400
 
