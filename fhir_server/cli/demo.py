@@ -5,6 +5,8 @@ interrupted is completed by loading again. `run` remembers in the database wheth
 """
 
 import asyncio
+import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +16,7 @@ import httpx
 from pymongo import AsyncMongoClient
 from rich.console import Console
 
+from fhir_server import follow
 from fhir_server.cli.load import load_shown, print_refused, summary
 from fhir_server.document import layout
 from fhir_server.settings import Settings
@@ -61,11 +64,28 @@ async def load_hospital(base: str, console: Console, seed: int = SEED, patients:
     """Generate the hospital and load it, with progress and what was refused on the console."""
     with tempfile.TemporaryDirectory(prefix="fhir-demo-") as folder:
         path = Path(folder, "hospital.ndjson")
-        write(path, seed, patients)
+        with console.status("demo hospital: thinking it up"):
+            await generate(path, seed, patients)
         report = await load_shown((str(path),), base, console, "demo hospital")
     console.print(summary(report))
     print_refused(report, console)
     return report
+
+
+async def generate(path: Path, seed: int, patients: int) -> None:
+    """Have another process write the hospital: it takes seconds of computing, and `run` must stay awake meanwhile."""
+    command = [sys.executable, "-m", "fhir_server.cli", "demo", "--output", str(path)]
+    options = ["--seed", str(seed), "--patients", str(patients)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, follow.__file__, str(os.getpid()), *command, *options, stdin=asyncio.subprocess.DEVNULL
+    )
+    try:
+        if await process.wait() != 0:
+            raise click.ClickException("The demo hospital could not be generated; the messages above say why.")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def fill_in(settings: Settings, base: str, console: Console) -> None:

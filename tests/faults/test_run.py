@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import httpx
+import pytest
 
 START_SECONDS = 30
 PATIENT = {"resourceType": "Patient", "id": "kept", "name": [{"family": "Kept"}]}
@@ -33,7 +34,7 @@ class Running:
 
 
 @contextmanager
-def running(data: Path, *options: str) -> Iterator[Running]:
+def running(data: Path, *options: str, demo: bool = False) -> Iterator[Running]:
     """`fhir-server run` on a free port, ready; killed at the end where the test has not ended it."""
     environment = {name: value for name, value in os.environ.items() if "MONGODB_URI" not in name}
     command = [
@@ -48,6 +49,8 @@ def running(data: Path, *options: str) -> Iterator[Running]:
         str(data),
         "--no-demo",
     ]
+    if not demo:
+        command.append("--no-demo")
     process = subprocess.Popen([*command, *options], env=environment, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -120,6 +123,26 @@ def test_mongod_away_is_red_and_comes_back(tmp_path: Path) -> None:
         finally:
             os.kill(mongod, signal.SIGCONT)
         eventually(lambda: httpx.get(ready).status_code == httpx.codes.OK)
+
+
+@pytest.mark.long
+def test_interrupted_demo_hospital_is_completed_at_the_next_start(tmp_path: Path) -> None:
+    with running(tmp_path, demo=True) as server:
+        eventually(lambda: total(server.base, "Patient") > 0)
+        server.process.kill()
+    with running(tmp_path, demo=True) as server:
+        assert server.process.stdout is not None
+        told = next(line for line in server.process.stdout if " created, " in line)
+        assert " 0 refused" in told
+        assert total(server.base, "Patient") >= 300
+    with running(tmp_path, demo=True) as server:
+        assert server.process.stdout is not None
+        assert "look" in server.process.stdout.readline()
+
+
+def total(base: str, type_: str) -> int:
+    answer = httpx.get(f"{base}/{type_}", params={"_count": 0, "_total": "accurate"}).raise_for_status()
+    return int(answer.json()["total"])
 
 
 def _replaced(server: Running, name: str, pid: int) -> bool:
