@@ -52,6 +52,7 @@ class Clinician:
     since: date
     npi: str
     licence: str
+    extension: int
     languages: tuple[str, ...]
     sessions: tuple[Session, ...]
 
@@ -109,6 +110,7 @@ def _clinician(
         since=date(rng.randrange(2015, 2022), rng.choice((1, 7)), 1),
         npi=digits + check_digit(digits),
         licence=f"AZ-{rng.randrange(30000, 69999)}",
+        extension=3100 + len(taken),
         languages=("en",) if origin.language == "en" else ("en", origin.language),
         sessions=tuple(Session(*session) for session in rota),
     )

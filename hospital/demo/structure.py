@@ -95,7 +95,7 @@ def _department(number: int, department: Department) -> Iterator[Json]:
             "mode": "instance",
             "type": [hl7("v3-RoleCode", code, display)],
             "telecom": [{"system": "phone", "value": phone, "use": "work"}],
-            "physicalType": hl7("location-physical-type", "wa" if key == "ward" else "area", label),
+            "physicalType": hl7("location-physical-type", *(("wa", "Ward") if key == "ward" else ("area", "Area"))),
             "managingOrganization": owner,
             "partOf": reference("Location/saguaro-valley-site", NAME),
         }
@@ -141,7 +141,10 @@ def _practitioner(clinician: Clinician) -> Json:
                     "suffix": [clinician.degree],
                 }
             ],
-            "telecom": [{"system": "email", "value": f"{clinician.id}@saguaro-valley.example", "use": "work"}],
+            "telecom": [
+                {"system": "phone", "value": f"520-555-0100 ext. {clinician.extension}", "use": "work"},
+                {"system": "email", "value": f"{clinician.id}@saguaro-valley.example", "use": "work"},
+            ],
             "address": [_ADDRESS],
             "gender": clinician.sex,
             "birthDate": clinician.birth,

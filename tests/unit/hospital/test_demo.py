@@ -4,12 +4,14 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -320,3 +322,18 @@ def test_models_of_fhir_resources_take_a_sample_of_every_type(hospital: dict[str
 def test_loading_the_package_does_not_load_the_models() -> None:
     program = "import sys, hospital.demo; sys.exit('fhir.resources' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.long
+def test_the_documentation_tells_the_truth() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "demo-hospital.md").read_text(encoding="utf-8")
+    loaded = list(bundles(today=TODAY))
+    resources = list(_resources(loaded))
+    counts = Counter(each["resourceType"] for each in resources)
+    table = dict(re.findall(r"^\| ([A-Z]\w+) \| ([\d,]+) \|", text, re.MULTILINE))
+    assert {type_: int(count.replace(",", "")) for type_, count in table.items()} == counts
+    assert f"{len(resources):,} resources in {len(loaded)} Bundles" in text
+    known = {f"{each['resourceType']}/{each['id']}" for each in resources}
+    named = set(re.findall(r"\b[A-Z]\w+/[a-z][\w-]+\d\b|Organization/dept-\w+", text))
+    assert len(named) > 15
+    assert named <= known
