@@ -16,6 +16,7 @@ from fhir_server.interactions.writing import Prepare, Step, carry_out
 from fhir_server.model import Content, FhirRequest, FhirResponse, Json, Version
 from fhir_server.store import blobs
 from resources import json_codec, xml_codec
+from resources.outcome import FhirError, Unavailable
 
 INLINE_BYTES = 1024 * 1024
 ENCODED_CHUNK = 3 * 64 * 1024
@@ -29,8 +30,8 @@ PLACE = "UExBQ0U="
 async def store(server: Server, access: Access, request: FhirRequest, prepare: Prepare) -> FhirResponse:
     """Take the content in, then commit the resource as `prepare`, of create or update, makes it ready.
 
-    A large content is uploaded first and removed again if the resource cannot be committed; what a crash leaves behind,
-    the sweep at the start removes.
+    A large content is uploaded first and removed again if the resource is refused. What is left behind when nobody can
+    tell, the sweep at the start removes.
     """
     assert request.content is not None, "only called with content"  # noqa: S101 - callers' contract
     head, rest = await split(request.content.chunks)
@@ -43,12 +44,21 @@ async def store(server: Server, access: Access, request: FhirRequest, prepare: P
         blob = await blobs.put(access, server.database, joined(head, rest), content_type=request.content.content_type)
 
     async def with_content(server: Server, access: Access, asked: FhirRequest) -> Step:
-        made = await prepare(server, access, replace(asked, body=resource))
-        return replace(made, change=replace(made.change, blob=blob)) if made.change and blob else made
+        if blob is None:
+            return await prepare(server, access, replace(asked, body=resource))
+        # Its name stands for the content, so that the new resource differs from any that is there.
+        named = resource | {"data": base64.b64encode(blob.encode()).decode()}
+        made = await prepare(server, access, replace(asked, body=named))
+        if made.change is None or made.change.after is None:
+            return made
+        after = {name: value for name, value in made.change.after.items() if name != "data"}
+        return replace(made, change=replace(made.change, after=after, blob=blob))
 
     try:
         return await carry_out(server, access, request, with_content)
-    except BaseException:
+    except Unavailable:
+        raise  # it may have been committed all the same: the sweep finds out
+    except FhirError:
         if blob is not None:
             await blobs.delete(access, server.database, blob)
         raise

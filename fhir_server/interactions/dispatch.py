@@ -6,6 +6,7 @@ Rule: an error becomes words in this file and nowhere else.
 from __future__ import annotations
 
 import logging
+import traceback
 
 from fhir_server.access.limits import Access
 from fhir_server.interactions.server import Handler, Server
@@ -23,9 +24,19 @@ async def dispatch(server: Server, request: FhirRequest) -> FhirResponse:
         return await find(server, request)(server, access, request)
     except FhirError as error:
         return failure(error)
-    except Exception:
-        logger.exception("request failed", extra={"request_id": request.request_id, "interaction": request.interaction})
+    except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the log its place
+        log(error, request)
         return failure(InternalError(f"The server failed. It was logged under the request id {request.request_id}."))
+
+
+def log(error: Exception, request: FhirRequest) -> None:
+    """Record an error by its type and place. NOTE: never its message, which may hold what a patient's record says."""
+    place = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    logger.error(
+        "request failed: %s",
+        type(error).__name__,
+        extra={"request_id": request.request_id, "interaction": request.interaction, "place": place},
+    )
 
 
 def find(server: Server, request: FhirRequest) -> Handler:

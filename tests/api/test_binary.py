@@ -59,6 +59,28 @@ async def test_versions_of_a_large_binary_keep_their_content(client: httpx.Async
         assert hashlib.sha256(read.content).digest() == hashlib.sha256(content).digest()
 
 
+async def test_a_large_content_replaces_an_empty_one(client: httpx.AsyncClient) -> None:
+    path, headers = f"Binary/{uuid.uuid4()}", {"Content-Type": "application/octet-stream"}
+    assert (await client.put(path, content=b"", headers=headers)).status_code == 201
+    content = os.urandom(LARGE)
+
+    answer = await client.put(path, content=content, headers=headers)
+
+    assert (answer.status_code, answer.headers["ETag"]) == (200, 'W/"2"')
+    assert (await client.get(path, headers={"Accept": "*/*"})).content == content
+
+
+async def test_a_conditional_create_of_a_large_content(client: httpx.AsyncClient) -> None:
+    made = await client.post("Binary", content=PDF, headers={"Content-Type": "application/pdf"})
+    key = made.headers["Location"].split("/Binary/")[1].partition("/")[0]
+    headers = {"Content-Type": "application/pdf", "If-None-Exist": f"_id={key}"}
+
+    found = await client.post("Binary", content=os.urandom(LARGE), headers=headers)
+
+    assert found.status_code == 200
+    assert (await client.get(f"Binary/{key}", headers={"Accept": "*/*"})).content == PDF
+
+
 async def test_a_body_over_the_limit_is_refused_while_it_streams(client: httpx.AsyncClient) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(110):
