@@ -14,8 +14,9 @@ VERSIONS = "versions"
 """Superseded versions, `_id` = `Patient/1/3`; without entries and tree."""
 CLAIMS = "claims"
 """Criteria of conditional interactions in progress: two commits with the same ones conflict here."""
-BLOBS = "blobs"
-"""GridFS bucket of large Binary contents."""
+BLOB_FILES = "blobs.files"
+BLOB_CHUNKS = "blobs.chunks"
+"""Large Binary contents, in the form of a GridFS bucket."""
 META = "meta"
 """Facts of the whole database: schema version, secret."""
 
@@ -88,6 +89,8 @@ COLLECTIONS: Mapping[str, tuple[Index, ...]] = {
         Index("U", ((UPDATED, -1), (KEY, 1))),
         Index("blob", ((BLOB, 1),), _NAMES_BLOB),
     ),
+    BLOB_FILES: (Index("filename_1_uploadDate_1", (("filename", 1), ("uploadDate", 1))),),
+    BLOB_CHUNKS: (Index("files_id_1_n_1", (("files_id", 1), ("n", 1))),),
     CLAIMS: (Index("expiry", ((CLAIMED, 1),), expire_after_seconds=3600),),
     META: (),
 }

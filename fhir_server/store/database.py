@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gridfs.asynchronous import AsyncGridFSBucket
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
@@ -37,7 +36,6 @@ SELECTION_TIMEOUT_MS: Final = 2_000
 HEARTBEAT_MS: Final = 2_000
 HEARTBEAT_TIMEOUT_MS: Final = 3_000
 """A server that does not answer a heartbeat is left: operations on it are interrupted, whatever they wait for."""
-BLOB_CHUNK_BYTES: Final = 512 * 1024
 
 DURABLE: Final = WriteConcern("majority", j=True)
 """Acknowledged means: on disk, on a majority."""
@@ -60,7 +58,8 @@ class Database:
     versions: AsyncCollection[Document]
     claims: AsyncCollection[Document]
     meta: AsyncCollection[Document]
-    blobs: AsyncGridFSBucket
+    blob_files: AsyncCollection[Document]
+    blob_chunks: AsyncCollection[Document]
 
     async def ping(self) -> None:
         """Return when a server that takes writes answers. Raises Unavailable."""
@@ -93,7 +92,8 @@ async def connect(uri: str, name: str) -> Database:
         versions=database[layout.VERSIONS],
         claims=database[layout.CLAIMS],
         meta=database[layout.META],
-        blobs=AsyncGridFSBucket(database, layout.BLOBS, BLOB_CHUNK_BYTES, DURABLE),
+        blob_files=database[layout.BLOB_FILES],
+        blob_chunks=database[layout.BLOB_CHUNKS],
     )
 
 

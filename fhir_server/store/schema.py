@@ -17,12 +17,6 @@ from fhir_server.store.database import Database, Document, translated
 from resources import registry
 
 SECRET_BYTES: Final = 32
-_FILES, _CHUNKS = f"{layout.BLOBS}.files", f"{layout.BLOBS}.chunks"
-_BLOBS: Final = {
-    _FILES: (layout.Index("filename_1_uploadDate_1", (("filename", 1), ("uploadDate", 1))),),
-    _CHUNKS: (layout.Index("files_id_1_n_1", (("files_id", 1), ("n", 1))),),
-}
-"""What GridFS would otherwise make at the first upload."""
 _EXISTS: Final = 48  # NamespaceExists
 _SCHEMA: Final = "schema"
 _SECRET: Final = "secret"  # noqa: S105 - the name of the document that holds it
@@ -45,7 +39,7 @@ async def prepare(access: Access, db: Database) -> None:
                 "Start the newer release."
             )
         present = {entry["name"] async for entry in await db.database.list_collections()}
-        for name, indexes in {**layout.COLLECTIONS, **_BLOBS}.items():
+        for name, indexes in layout.COLLECTIONS.items():
             await _prepare_collection(db, name, indexes, exists=name in present)
         for type_ in registry.RESOURCE_TYPES:
             if type_ not in present:
