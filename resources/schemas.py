@@ -106,7 +106,9 @@ def _member(element: Element, type_: str) -> CoreSchema:
     schema = _value(element, type_)
     if not element.many:
         return schema
-    return core_schema.list_schema(schema, strict=True, min_length=max(1, element.minimum), max_length=element.maximum)
+    return core_schema.list_schema(
+        schema, strict=True, min_length=max(1, element.minimum), max_length=element.maximum, fail_fast=True
+    )
 
 
 def _value(element: Element, type_: str) -> CoreSchema:

@@ -7,7 +7,8 @@ See https://hl7.org/fhir/R4/validation.html. What is checked and what is not: do
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache, partial
 from typing import Any
@@ -22,7 +23,11 @@ from resources.rules.problem import Json, Problem, Rule, quoted
 MAXIMUM_ISSUES = 100
 """Issues in one answer; one more then says how many there are beyond."""
 
+MAXIMUM_COUNTED = 10_000
+"""Problems after which a resource is not looked at any further: a body of 12 MB can hold millions."""
+
 _MAXIMUM_DEPTH = 100
+_UNLISTED = Problem("not listed")
 _EMPTY = "an object must not be empty: leave the element out instead"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 
@@ -36,14 +41,15 @@ def validate(resource: Any, *, type_: str | None = None) -> list[Issue]:
     report = _Report()
     if not isinstance(resource, dict):
         report.add("", Problem(f"a resource is a JSON object, found {words.found(resource)}", "structure"))
-    elif (problem := _type_problem(resource)) is not None:
-        report.add("", problem)
+    elif not _has_type(resource):
+        report.add("", _type_problem(resource))
     else:
         actual = resource["resourceType"]
         if type_ is not None and actual != type_:
             report.add(actual, Problem(f"expected a resource of type {type_}, but this is of type {actual}", "invalid"))
         if not schemas.proves(resource):
-            _Walk(report, contained.types_by_id(resource)).resource(resource, actual)
+            with suppress(_TooManyError):
+                _Walk(report, contained.types_by_id(resource)).resource(resource, actual)
     return report.issues()
 
 
@@ -53,23 +59,35 @@ def check(resource: Any, type_: str | None = None) -> None:
         raise Unprocessable(issues=issues)
 
 
+class _TooManyError(Exception):
+    """Enough problems were found."""
+
+
 class _Report:
-    """Gathers issues up to the limit and counts the rest."""
+    """Gathers issues up to one limit and counts the rest up to another."""
 
     def __init__(self) -> None:
         self._issues: list[Issue] = []
         self.count = 0
 
     def add(self, path: str, problem: Problem) -> None:
+        """One more problem of the element at `path`. Raises _TooManyError at the limit."""
         self.count += 1
+        if self.count > MAXIMUM_COUNTED:
+            raise _TooManyError
         if self.count <= MAXIMUM_ISSUES:
             self._issues.append(Issue("error", problem.code, problem.words, (path + problem.at) or None))
+
+    def add_made(self, path: str, make: Callable[..., Problem], *arguments: Any) -> None:
+        """As `add`, for words that take long to find (nearest names): not looked for where they are not listed."""
+        self.add(path, make(*arguments) if self.count < MAXIMUM_ISSUES else _UNLISTED)
 
     def issues(self) -> list[Issue]:
         beyond = self.count - MAXIMUM_ISSUES
         if beyond <= 0:
             return self._issues
-        more = Issue("error", "too-costly", f"and {beyond} more problems, not listed here")
+        number = f"more than {beyond - 1}" if self.count > MAXIMUM_COUNTED else str(beyond)
+        more = Issue("error", "too-costly", f"and {number} more problems, not listed here")
         return [*self._issues, more]
 
 
@@ -85,8 +103,8 @@ class _Walk:
         """A resource; `inside` a container, whose contained resources its local references see."""
         if not isinstance(value, dict):
             self.report.add(path, Problem(f"expected a resource (an object), found {words.found(value)}", "structure"))
-        elif (problem := _type_problem(value)) is not None:
-            self.report.add(path, problem)
+        elif not _has_type(value):
+            self.report.add_made(path, _type_problem, value)
         else:
             structure = STRUCTURES[value["resourceType"]]
             scope = self if inside else _Walk(self.report, contained.types_by_id(value), self.depth)
@@ -117,8 +135,7 @@ class _Walk:
         for name in value:
             if name not in known and not (structure.is_resource and name == "resourceType"):
                 place = f"{path}.{name}" if _NAME.fullmatch(name) else path
-                said = words.unknown_member(name, known, structure.path)
-                self.report.add(place, Problem(said, "structure"))
+                self.report.add_made(place, words.unknown_member, name, known, structure.path)
         for element in structure.elements.values():
             place = f"{path}.{element.name}"
             for member, type_ in element.members.items():
@@ -202,7 +219,7 @@ class _Walk:
         elif type_ == "xhtml":
             self._tell(path, narrative.problems(value))
         elif element.value_set is not None and not bindings.accepts(element.value_set, value):
-            self.report.add(path, Problem(bindings.code_words(value, element.value_set), "code-invalid"))
+            self.report.add_made(path, bindings.code_problem, value, element.value_set)
 
     def _inner_resource(self, value: Any, element: Element, path: str) -> None:
         """A contained resource, or one in a Bundle or Parameters, which is proved on its own and walked if need be."""
@@ -235,15 +252,18 @@ class _Walk:
             self.report.add(path, problem)
 
 
-def _type_problem(resource: Json) -> Problem | None:
-    """What is wrong with `resourceType`, if anything."""
+def _has_type(resource: Json) -> bool:
+    type_ = resource.get("resourceType")
+    return isinstance(type_, str) and type_ in RESOURCE_TYPES
+
+
+def _type_problem(resource: Json) -> Problem:
+    """What is wrong with `resourceType`, where `_has_type` says no."""
     if "resourceType" not in resource:
         return Problem('resourceType is missing: it names the type, such as "Patient"', "structure")
     type_ = resource["resourceType"]
     if not isinstance(type_, str):
         return Problem(f"resourceType is the name of a type (a string), found {words.found(type_)}", "structure")
-    if type_ in RESOURCE_TYPES:
-        return None
     near = get_close_matches(type_[:64], sorted(RESOURCE_TYPES), n=1, cutoff=0.7)
     hint = f"; did you mean {near[0]}?" if near else ""
     return Problem(f"{quoted(type_)} is not a resource type of R4{hint}", "structure")

@@ -71,11 +71,12 @@ def accepts(value_set: str, value: str) -> bool:
     return _validator(value_set).isinstance_python(value)
 
 
-def code_words(value: str, value_set: str) -> str:
+def code_problem(value: str, value_set: str) -> Problem:
     """Why the code `value`, which `accepts` refuses, is refused."""
     if value_set in _CODE_FORMS:
-        return f"{quoted(value)} is not {_CODE_FORMS[value_set][1]}"
-    return f"{quoted(value)} is not one of the allowed codes: {_listed(value, codes(value_set))} ({value_set})"
+        return Problem(f"{quoted(value)} is not {_CODE_FORMS[value_set][1]}", "code-invalid")
+    words = f"{quoted(value)} is not one of the allowed codes: {_listed(value, codes(value_set))} ({value_set})"
+    return Problem(words, "code-invalid")
 
 
 def concept_problems(concept: Json, value_set: str) -> tuple[Problem, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from html.entities import html5
 from pyexpat import ExpatError, ParserCreate, XMLParserType
+from typing import Never
 
 from resources.rules.problem import Problem, quoted
 
@@ -29,6 +30,8 @@ ATTRIBUTES = frozenset(
         "summary", "tabindex", "title", "type", "valign", "value", "vspace", "width",
     }
 )  # fmt: skip
+_MAXIMUM_DEPTH = 200  # parsers of XML refuse more, and it has to go through FHIR XML too
+_MAXIMUM_SAID = 20
 _XHTML = "http://www.w3.org/1999/xhtml"
 _XML_ATTRIBUTES = frozenset({"http://www.w3.org/XML/1998/namespace lang", "http://www.w3.org/XML/1998/namespace space"})
 _URL_ATTRIBUTES = frozenset({"cite", "href", "longdesc", "src"})
@@ -45,8 +48,8 @@ _ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*;)")
 _OF_XML = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})
 
 
-class _DoctypeError(Exception):
-    """The narrative has a DOCTYPE."""
+class _StopError(Exception):
+    """Enough was seen of the narrative; what was found stands in the reader's words."""
 
 
 class _Reader:
@@ -61,12 +64,12 @@ class _Reader:
         parser = self._parser()
         try:
             parser.Parse(_ENTITY.sub(_character, div), True)
-        except _DoctypeError:
-            return ("a DOCTYPE is not allowed",)
+        except _StopError:
+            return tuple(self.words)
         except ExpatError as error:
             return (f"not well-formed XHTML: {error}",)
         if not self.has_content:
-            self.words["must have some text or an image (txt-2)"] = None
+            self._say("must have some text or an image (txt-2)")
         return tuple(self.words)
 
     def _parser(self) -> XMLParserType:
@@ -81,14 +84,16 @@ class _Reader:
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         namespace, _, name = tag.rpartition(" ")
         if self.depth == 0 and (namespace, name) != (_XHTML, "div"):
-            self.words[f'must be one <div xmlns="{_XHTML}">'] = None
+            self._say(f'must be one <div xmlns="{_XHTML}">')
         elif namespace != _XHTML or name not in ELEMENTS:
-            self.words[f"the element {quoted(name)} is not allowed (txt-1)"] = None
+            self._say(f"the element {quoted(name)} is not allowed (txt-1)")
         self.depth += 1
+        if self.depth > _MAXIMUM_DEPTH:
+            self._stop("elements are nested too deeply")
         self.has_content = self.has_content or (name == "img" and "src" in attributes)
         for attribute, value in attributes.items():
             if reason := _attribute_words(name, attribute, value):
-                self.words[reason] = None
+                self._say(reason)
 
     def _end(self, _tag: str) -> None:
         self.depth -= 1
@@ -97,10 +102,19 @@ class _Reader:
         self.has_content = self.has_content or bool(text.strip(" \t\r\n"))
 
     def _instruction(self, target: str, _data: str) -> None:
-        self.words[f"the processing instruction {quoted(target)} is not allowed (txt-1)"] = None
+        self._say(f"the processing instruction {quoted(target)} is not allowed (txt-1)")
 
     def _doctype(self, *_: object) -> None:
-        raise _DoctypeError
+        self._stop("a DOCTYPE is not allowed")
+
+    def _say(self, words: str) -> None:
+        if len(self.words) == _MAXIMUM_SAID:
+            self._stop("and more of the kind")
+        self.words[words] = None
+
+    def _stop(self, words: str) -> Never:
+        self.words[words] = None
+        raise _StopError
 
 
 def problems(div: str) -> tuple[Problem, ...]:

@@ -33,11 +33,11 @@ def found(value: Any) -> str:
     return f"the number {str(value)[:40]}"
 
 
-def unknown_member(name: str, known: Iterable[str], where: str) -> str:
+def unknown_member(name: str, known: Iterable[str], where: str) -> Problem:
     """About a member that its object may not have."""
     near = get_close_matches(name[:64], list(known), n=1, cutoff=0.7)
     hint = f"; did you mean {quoted(near[0])}?" if near else ""
-    return f"{quoted(name)} is not an element of {where} in R4{hint}"
+    return Problem(f"{quoted(name)} is not an element of {where} in R4{hint}", "structure")
 
 
 def wrong_primitive(type_: str, value: Any) -> Problem:

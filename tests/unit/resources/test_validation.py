@@ -140,6 +140,12 @@ def test_issues_are_capped_and_the_rest_is_counted() -> None:
     assert validation.validate(operation_outcome(issues)) == []
 
 
+def test_a_flood_of_problems_ends_the_search() -> None:
+    issues = validation.validate(changed(PATIENT, "name", [1] * 50_000))
+    assert len(issues) == validation.MAXIMUM_ISSUES + 1
+    assert issues[-1].diagnostics == "and more than 9900 more problems, not listed here"
+
+
 def test_of_many_codes_the_likeliest_and_the_number_are_told() -> None:
     definition = {"resourceType": "CompartmentDefinition", "url": "http://e", "name": "x", "status": "draft"}
     resource = {**definition, "code": "Patient", "search": True, "resource": [{"code": "Pateint"}]}

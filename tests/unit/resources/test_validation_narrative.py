@@ -97,6 +97,18 @@ def test_entities_are_not_declared() -> None:
     assert [issue.diagnostics for issue in issues("&b;", opening=bomb)] == ["a DOCTYPE is not allowed"]
 
 
+def test_a_flood_of_problems_in_a_narrative_ends_the_search() -> None:
+    found = issues("".join(f'<p a{number}="x">y</p>' for number in range(50_000)))
+    assert len(found) == 21
+    assert found[-1].diagnostics == "and more of the kind"
+
+
+def test_elements_nest_as_deeply_as_xml_parsers_allow() -> None:
+    assert issues("<span>" * 150 + "x" + "</span>" * 150) == []
+    (issue,) = issues("<span>" * 100_000 + "x" + "</span>" * 100_000)
+    assert issue.diagnostics == "elements are nested too deeply"
+
+
 def test_all_problems_of_a_narrative_are_told_each_once() -> None:
     found = issues("<script/><script/><p onclick='x'/><a href='javascript:x'/>")
     assert len(found) == 4
