@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-START_SECONDS = 30
+START_SECONDS = 90
 PATIENT = {"resourceType": "Patient", "id": "kept", "name": [{"family": "Kept"}]}
 
 
@@ -126,6 +126,7 @@ def test_mongod_away_is_red_and_comes_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_interrupted_demo_hospital_is_completed_at_the_next_start(tmp_path: Path) -> None:
     with running(tmp_path, demo=True) as server:
         eventually(lambda: total(server.base, "Patient") > 0)
