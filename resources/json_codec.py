@@ -27,6 +27,7 @@ _TOO_DEEP = f"The body is nested more than {MAX_DEPTH} levels deep."
 _BOM = b"\xef\xbb\xbf"
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _LONG = b"0" * 19
+_LONG_NUMBER = re.compile(rb"[:,\[]\s*-?\d{19}|^\s*-?\d{19}")
 _INT64 = range(-(2**63), 2**63)
 _HIDING = re.compile(rb"\\u00(?:00|3[aA])")
 _NEGATIVE_ZERO = re.compile(rb"-0(?=[\s,\]}]|$)")
@@ -59,6 +60,8 @@ def decimal(text: str) -> Decimal:
 
     Raises ValueError where it has over `MAX_DIGITS` digits or an exponent beyond ±`MAX_EXPONENT`.
     """
+    if len(text) > MAX_DIGITS + 10:
+        raise ValueError(text[:40])
     try:
         value = Decimal(text)
     except InvalidOperation:
@@ -108,7 +111,8 @@ def decode(raw: bytes) -> Any:
         return _decode_carefully(raw)
     if again != raw and (raw.count(b":") != again.count(b":") or _NEGATIVE_ZERO.search(raw)):
         return _decode_carefully(raw)
-    if _LONG in raw.translate(_DIGITS_AS_ZERO):  # an integer over 64 bits, perhaps
+    # An integer over 64 bits, perhaps; in a string, as Synthea's narratives have them, many digits mean nothing.
+    if _LONG in raw.translate(_DIGITS_AS_ZERO) and _LONG_NUMBER.search(raw):
         return _decode_carefully(raw)
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
         return _decode_carefully(raw)

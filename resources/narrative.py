@@ -30,7 +30,7 @@ def start_tag(raw: bytes, start: int) -> bytes:
 def taken_out(element: bytes, prefixes: Mapping[str, str]) -> str:
     """The text of a div in FHIR JSON: `element` is the source of it, `prefixes` are those in scope around it."""
     tag = start_tag(element, 0)
-    leaning = any(f"{prefix}:".encode() in element for prefix in prefixes)
+    leaning = any(f"{name}:".encode() in element and f"xmlns:{name}".encode() not in tag for name in prefixes)
     if _PLAIN_TAG.match(tag) and _DECLARATION.search(tag) and not leaning:
         return element.decode()
     return _written_anew(element, prefixes)
@@ -72,7 +72,7 @@ def _parser() -> expat.XMLParserType:
 
 
 def _refuse_doctype(*_: object) -> None:
-    raise ValueError("a document type declaration is not allowed")
+    raise ValueError("the narrative has a document type declaration")
 
 
 def _parse(parser: expat.XMLParserType, raw: bytes) -> None:

@@ -71,9 +71,17 @@ def _write_resource(resource: Any, out: list[str], declaration: str = "") -> Non
     type_ = resource.get("resourceType") if isinstance(resource, dict) else None
     if not isinstance(type_, str) or type_ not in RESOURCE_TYPES:
         raise _unfit("a resource has no known resourceType")
-    out.append(f"<{type_}{declaration}>")
-    _write_members(resource, shape(type_), out)
-    out.append(f"</{type_}>")
+    _write_object(type_, declaration, resource, shape(type_), out)
+
+
+def _write_object(tag: str, attributes: str, node: Json, within: Shape, out: list[str]) -> None:
+    start = len(out)
+    out.append(f"<{tag}{attributes}>")
+    _write_members(node, within, out)
+    if len(out) > start + 1:
+        out.append(f"</{tag}>")
+    else:
+        out[start] = f"<{tag}{attributes}/>"
 
 
 def _write_members(node: Json, within: Shape, out: list[str]) -> None:
@@ -115,9 +123,7 @@ def _write_element(field: Field, value: Any, extra: Any, within: Shape, out: lis
         raise _unfit(f"{within.path}.{field.name} is not an object")
     else:
         inner = shape(field.type)
-        out.append(f"<{field.member}{_attributes(value, inner)}>")
-        _write_members(value, inner, out)
-        out.append(f"</{field.member}>")
+        _write_object(field.member, _attributes(value, inner), value, inner, out)
 
 
 def _write_primitive(field: Field, value: Any, extra: Any, within: Shape, out: list[str]) -> None:
@@ -126,9 +132,7 @@ def _write_primitive(field: Field, value: Any, extra: Any, within: Shape, out: l
     text = f' value="{_attribute(value)}"' if value is not None else ""
     if extra:
         inner = shape("Element")
-        out.append(f"<{field.member}{_attributes(extra, inner)}{text}>")
-        _write_members(extra, inner, out)
-        out.append(f"</{field.member}>")
+        _write_object(field.member, _attributes(extra, inner) + text, extra, inner, out)
     elif text:
         out.append(f"<{field.member}{text}/>")
 

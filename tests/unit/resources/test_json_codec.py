@@ -101,8 +101,8 @@ def test_a_hundred_levels_are_allowed() -> None:
 
 
 def test_all_problems_are_named_at_once() -> None:
+    names = b'[{"text":"\\u0000"},{"text":"\\ud800"}]'
     with pytest.raises(BadRequest) as caught:
-        names = b'[{"text":"\\u0000"},{"text":"\\ud800"}]'
         json_codec.decode(b'{"resourceType":"Patient","id":"\\u0000","id":"a","name":' + names + b"}")
     expressions = [issue.expression for issue in caught.value.issues]
     assert expressions == ["Patient", "Patient.name[0].text", "Patient.name[1].text"]
