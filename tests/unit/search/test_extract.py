@@ -1,0 +1,104 @@
+"""What is stored beside a resource to find it by."""
+
+from __future__ import annotations
+
+import pytest
+
+from fhir_server.search import sort
+from fhir_server.search.extract import Extracted, extract
+from fhir_server.search.types.faces import FACES
+from resources import expressions
+from resources.parameters import BASE, SEARCHABLE_TYPES, WITHOUT_ENTRIES
+from resources.registry import RESOURCE_TYPES
+
+BASE_URL = "http://here.example/fhir"
+
+LEFT_OUT = {
+    ("date", "string"),  # "about ten years ago"
+    ("date", "Age"),
+    ("date", "Range"),
+    ("reference", "Attachment"),
+}
+"""Element types of answered parameters that hold nothing of the parameter's type."""
+
+
+def test_an_observation() -> None:
+    observation = {
+        "resourceType": "Observation",
+        "id": "o",
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "8480-6"}], "text": "Systolic"},
+        "subject": {"reference": f"{BASE_URL}/Patient/1"},
+        "performer": [{"reference": "Practitioner/2"}],
+        "encounter": {"reference": "Encounter/3"},
+        "effectiveDateTime": "1970-01-01",
+    }
+    day = {"k": "Observation.date", "lo": 0, "hi": 86_399_999}
+    assert extract(observation, BASE_URL) == Extracted(
+        index=[
+            "Observation.code|8480-6|http://loinc.org",
+            "Observation.code:system|http://loinc.org",
+            "Observation.combo-code|8480-6|http://loinc.org",
+            "Observation.combo-code:system|http://loinc.org",
+            "Observation.encounter|Encounter/3",
+            "Observation.subject|Patient/1",
+            "Observation.patient|Patient/1",
+            "Observation.performer|Practitioner/2",
+            "Observation.status|final|http://hl7.org/fhir/observation-status",
+        ],
+        ranges=[day],
+        sort={"date": 0, "status": "final", "value-date": None},
+        compartments=["Encounter/3", "Patient/1", "Practitioner/2"],
+        references=["Encounter/3", "Patient/1", "Practitioner/2"],
+    )
+
+
+def test_a_patient_is_in_its_own_compartment() -> None:
+    assert extract({"resourceType": "Patient", "id": "1"}, BASE_URL).compartments == ["Patient/1"]
+
+
+def test_a_value_is_there_once() -> None:
+    named = {"resourceType": "Patient", "id": "1", "name": [{"family": "A"}, {"family": "A"}]}
+    assert extract(named, BASE_URL).index.count("Patient.family|a|A") == 1
+
+
+def test_the_least_value_decides_the_order() -> None:
+    named = {"resourceType": "Patient", "id": "1", "name": [{"family": "Óz"}, {"family": "Ant"}]}
+    assert extract(named, BASE_URL).sort == {
+        "birthdate": None, "death-date": None, "family": "ant", "given": None, "name": "ant",
+    }  # fmt: skip
+
+
+def test_another_servers_resources_are_not_references_here() -> None:
+    there = {"resourceType": "Flag", "id": "1", "subject": {"reference": "http://other.example/fhir/Patient/1"}}
+    found = extract(there, BASE_URL)
+    assert found.references == []
+    assert found.compartments == []
+
+
+@pytest.mark.parametrize("type_", sorted(RESOURCE_TYPES))
+def test_every_type_has_an_extractor_that_takes_an_empty_resource(type_: str) -> None:
+    found = extract({"resourceType": type_, "id": "1"}, BASE_URL)
+    assert found.references == []
+    assert set(found.sort) == set(sort.scalars(type_).values())
+
+
+def test_each_searchable_type_has_its_faces() -> None:
+    assert set(FACES) == SEARCHABLE_TYPES
+
+
+def test_every_element_of_an_answered_parameter_is_written() -> None:
+    unwritten = set()
+    for type_ in RESOURCE_TYPES:
+        for parameter in BASE.searchable(type_):
+            for leaf in expressions.leaves(type_, parameter) if parameter.code not in WITHOUT_ENTRIES else ():
+                if FACES[parameter.type].emitter(leaf) is None:
+                    unwritten.add((parameter.type, leaf.element_type))
+    assert unwritten == LEFT_OUT
+
+
+def test_principal_dates() -> None:
+    principal = {type_: sort.principal_date(type_) for type_ in ("Observation", "Encounter", "Appointment", "Claim")}
+    assert principal == {"Observation": "date", "Encounter": "date", "Appointment": "date", "Claim": "created"}
+    assert sort.principal_date("Patient") is None
+    assert sort.field_of("Claim", "created") == "sort.date"

@@ -1,0 +1,260 @@
+"""What each parameter type finds, counted by hand from https://hl7.org/fhir/R4/search.html."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fhir_server.search import grammar
+from fhir_server.search.extract import extract
+from fhir_server.search.match import matches
+from resources.parameters import BASE
+
+BASE_URL = "http://here.example/fhir"
+NOW_MS = 1_735_689_600_000  # 2025-01-01
+LOINC = "http://loinc.org"
+
+
+def finds(type_: str, query: tuple[str, str], resource: dict[str, Any]) -> bool:
+    found = grammar.parse(
+        type_, (query,), parameters=BASE, base_url=BASE_URL, strict=True, default_count=20, max_count=100, now_ms=NOW_MS
+    )
+    extracted = extract({"resourceType": type_, "id": "1", **resource}, BASE_URL)
+    return matches(found.tree, extracted, type_=type_, id_="1", updated=1_700_000_000_123_456)
+
+
+@pytest.mark.parametrize(
+    ("asked", "effective", "found"),
+    [
+        # the same precision
+        ("2023-02-28", "2023-02-28", True),
+        ("2023-02-28", "2023-03-01", False),
+        # a day holds its times, a time does not hold its day
+        ("2023-02-28", "2023-02-28T23:59:59Z", True),
+        ("2023-02-28T23:59:59Z", "2023-02-28", False),
+        ("2023-02", "2023-02-28T23:59:59.999Z", True),
+        ("2023-02", "2023-03-01T00:00:00Z", False),
+        ("2024-02", "2024-02-29", True),
+        # zones: 01:00+02:00 on the 1st is 23:00Z on the 28th
+        ("2023-02-28", "2023-03-01T01:00:00+02:00", True),
+        ("2023-03-01", "2023-03-01T01:00:00+02:00", False),
+        ("2023-03-01", "2023-02-28T22:30:00-05:00", True),
+        ("2023-03-01T01:00:00+02:00", "2023-02-28T23:00:00Z", True),
+        ("2023-03-01T01:00:00 02:00", "2023-02-28T23:00:00Z", True),  # a plus sign that was not encoded
+        # boundaries of the prefixes
+        ("gt2023-02-28", "2023-02-28", False),
+        ("gt2023-02-28", "2023-02-28T23:59:59.999Z", False),
+        ("gt2023-02-28", "2023-03-01", True),
+        ("gt2023-02-28", "2023-02", False),
+        ("gt2023-02-27", "2023-02", True),
+        ("lt2023-02-28", "2023-02-28", False),
+        ("lt2023-02-28", "2023-02-27T23:59:59.999Z", True),
+        ("lt2023-03-01", "2023-03", False),
+        ("ge2023-02-28", "2023-02-28", True),
+        ("ge2023-02-28", "2023-02-28T00:00:00Z", True),
+        ("ge2023-02-28", "2023-02-27T23:59:59.999Z", False),
+        ("ge2023-02-28", "2023-02", False),
+        ("le2023-02-28", "2023-02-28T23:59:59.999Z", True),
+        ("le2023-02-28", "2023-03-01T00:00:00Z", False),
+        ("ne2023-02-28", "2023-02-28", False),
+        ("ne2023-02-28", "2023-02-28T12:00:00Z", False),
+        ("ne2023-02-28", "2023-03-01", True),
+        ("ne2023-02-28", "2023", True),
+        ("sa2023-02-28", "2023-02-28T12:00:00Z", False),
+        ("sa2023-02-28", "2023-03-01", True),
+        ("eb2023-02-28", "2023-02-27", True),
+        ("eb2023-02-28", "2023-02", False),
+        # about: within a tenth of the distance from 2025-01-01
+        ("ap2024-09-01", "2024-09-10", True),
+        ("ap2024-09-01", "2024-10-01", False),
+        # one of several
+        ("2020,2023", "2023-05", True),
+    ],
+)
+def test_dates(asked: str, effective: str, found: bool) -> None:
+    assert finds("Observation", ("date", asked), {"status": "final", "effectiveDateTime": effective}) == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "period", "found"),
+    [
+        ("2023", {"start": "2023-01-01", "end": "2023-12-31"}, True),
+        ("2023-06", {"start": "2023-01-01", "end": "2023-12-31"}, False),
+        ("2023", {"start": "2023-01-01"}, False),  # goes on
+        ("gt2030", {"start": "2023-01-01"}, True),
+        ("gt2030", {"end": "2023-01-01"}, False),
+        ("lt1950", {"end": "2023-01-01"}, True),
+        ("sa2022", {"start": "2023-01-01"}, True),
+        ("eb2024", {"start": "2022-06-01", "end": "2023-12-31"}, True),
+        ("ge2023-06", {"start": "2023-01-01", "end": "2023-06-30"}, False),
+        ("ge2023-06", {"start": "2023-01-01", "end": "2023-07-01"}, True),
+        ("ap2023-06", {"start": "2023-01-01", "end": "2023-12-31"}, True),
+        ("gt1900", {}, False),
+    ],
+)
+def test_periods(asked: str, period: dict[str, str], found: bool) -> None:
+    assert finds("Encounter", ("date", asked), {"period": period}) == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("2023-11-14T22:13:20.123Z", True),
+        ("2023-11-14T22:13:20Z", True),
+        ("2023-11-14", True),
+        ("gt2023-11-14T22:13:20.122Z", True),
+        ("gt2023-11-14T22:13:20.123Z", False),
+        ("ge2023-11-14T22:13:20.123Z", True),
+        ("lt2023-11-14T22:13:20.123Z", False),
+        ("le2023-11-14T22:13:20.123Z", True),
+        ("lt2023-11-14T22:13:20.124Z", True),
+    ],
+)
+def test_last_updated(asked: str, found: bool) -> None:
+    assert finds("Patient", ("_lastUpdated", asked), {}) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (("family", "mull"), True),
+        (("family", "MÜLLER"), True),
+        (("family", "uller"), False),
+        (("family:contains", "ULLER"), True),
+        (("family:exact", "Müller-Lüdenscheidt"), True),
+        (("family:exact", "müller-lüdenscheidt"), False),
+        (("family:exact", "Müller"), False),
+        (("family", "mullerludenscheidt"), True),
+        (("name", "o'brien,ann"), True),
+        (("given", "ann  sofie"), True),
+        (("given", "Sofie"), False),
+        (("address", "12 main st"), True),
+        (("address-city", "são"), True),
+        (("address", "x\\,y"), True),
+        (("address", "x\\,z"), False),
+    ],
+)
+def test_strings(query: tuple[str, str], found: bool) -> None:
+    person = {
+        "name": [{"family": "Müller-Lüdenscheidt", "given": ["Ann\tSofie"]}],
+        "address": [{"line": ["12, Main St."], "city": "Sao Paulo", "district": "X,Y"}],
+    }
+    assert finds("Patient", query, person) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (("identifier", "A1"), True),
+        (("identifier", "a1"), False),  # two identifiers that differ in case may be two people's
+        (("identifier", "http://s|A1"), True),
+        (("identifier", "http://t|A1"), False),
+        (("identifier", "|A1"), False),
+        (("identifier", "|B\\|2"), True),
+        (("identifier", "B"), False),
+        (("identifier", "http://s|"), True),
+        (("identifier", "http://t|"), False),
+        (("gender", "male"), True),
+        (("gender", "MALE"), True),
+        (("gender", "http://hl7.org/fhir/administrative-gender|male"), True),
+        (("gender", "http://hl7.org/fhir/administrative-gender|"), True),
+        (("gender", "http://other|"), False),
+        (("gender:not", "male"), False),
+        (("gender:not", "female,other"), True),
+        (("gender:not", "female,male"), False),
+        (("language:not", "de"), True),  # has none
+        (("active", "false"), True),
+        (("deceased", "false"), True),
+        (("email", "ANN@x.example"), True),
+        (("phone", "ann@x.example"), False),
+        (("_tag", "http://s|T"), True),
+        (("gender:missing", "true"), False),
+        (("birthdate:missing", "true"), True),
+        (("identifier:missing", "false"), True),
+    ],
+)
+def test_tokens(query: tuple[str, str], found: bool) -> None:
+    person = {
+        "meta": {"tag": [{"system": "http://s", "code": "t"}]},
+        "identifier": [{"system": "http://s", "value": "A1"}, {"value": "B|2"}],
+        "gender": "male",
+        "active": False,
+        "telecom": [{"system": "email", "value": "Ann@X.example"}],
+    }
+    assert finds("Patient", query, person) == found
+
+
+@pytest.mark.parametrize("found_by", ["Patient/1", "1", f"{BASE_URL}/Patient/1"])
+@pytest.mark.parametrize("written", ["Patient/1", f"{BASE_URL}/Patient/1", "Patient/1/_history/4"])
+def test_a_reference_to_this_server_is_the_same_however_it_is_written(found_by: str, written: str) -> None:
+    observation = {"status": "final", "subject": {"reference": written}}
+    assert finds("Observation", ("subject", found_by), observation)
+    assert finds("Observation", ("patient", found_by), observation)
+    assert finds("Observation", ("subject:Patient", "1"), observation)
+    assert not finds("Observation", ("subject:Group", "1"), observation)
+
+
+@pytest.mark.parametrize(
+    ("query", "reference", "found"),
+    [
+        (("subject", "Patient/1"), {"reference": "http://other.example/fhir/Patient/1"}, False),
+        (
+            ("subject", "http://other.example/fhir/Patient/1"),
+            {"reference": "http://other.example/fhir/Patient/1"},
+            True,
+        ),
+        (("subject", "Patient/1/_history/4"), {"reference": "Patient/1/_history/4"}, True),
+        (("subject", "Patient/1/_history/4"), {"reference": "Patient/1"}, False),
+        (("subject", "Patient/1"), {"reference": "Patient/10"}, False),
+        (("subject", "1"), {"reference": "Group/1"}, True),
+        (("subject:identifier", "http://s|7"), {"identifier": {"system": "http://s", "value": "7"}}, True),
+        (("subject:identifier", "7"), {"identifier": {"system": "http://s", "value": "7"}}, True),
+        (("subject", "7"), {"identifier": {"system": "http://s", "value": "7"}}, False),
+        (("subject", "urn:uuid:1"), {"reference": "urn:uuid:1"}, True),
+    ],
+)
+def test_references(query: tuple[str, str], reference: dict[str, Any], found: bool) -> None:
+    assert finds("Observation", query, {"status": "final", "subject": reference}) == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"), [("http://q|1.0", True), ("http://q", True), ("http://q|2.0", False), ("http://q/", False)]
+)
+def test_canonicals_with_and_without_version(asked: str, found: bool) -> None:
+    assert finds("QuestionnaireResponse", ("questionnaire", asked), {"questionnaire": "http://q|1.0"}) == found
+
+
+@pytest.mark.parametrize(("asked", "found"), [("http://x/A", True), ("http://x/a", False), ("http://x", False)])
+def test_uris_are_equal_as_written(asked: str, found: bool) -> None:
+    assert finds("ValueSet", ("url", asked), {"url": "http://x/A"}) == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "held", "found"),
+    [
+        ("0.5", 0.5, True),
+        ("0.5", 0.54, True),
+        ("0.5", 0.55, False),
+        ("0.5", 0.45, True),
+        ("0.50", 0.54, False),
+        ("ne0.5", 0.54, False),
+        ("ne0.5", 0.55, True),
+        ("gt0.5", 0.5, False),
+        ("gt0.5", 0.501, True),
+        ("ge0.5", 0.5, True),
+        ("lt0.5", 0.5, False),
+        ("le0.5", 0.5, True),
+        ("sa0.5", 0.51, True),
+        ("eb0.5", 0.5, False),
+        ("ap0.5", 0.55, True),
+        ("ap0.5", 0.56, False),
+        ("5e-1", 0.54, True),
+        ("100", 100.4, True),
+        ("100", 100.5, False),
+        ("1e2", 96, True),  # the specification's own example: 95 to 105
+        ("1e2", 105, False),
+    ],
+)
+def test_numbers(asked: str, held: float, found: bool) -> None:
+    assert finds("RiskAssessment", ("probability", asked), {"prediction": [{"probabilityDecimal": held}]}) == found
