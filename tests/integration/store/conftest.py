@@ -1,21 +1,45 @@
-"""A prepared database and its committer for each test."""
+"""A prepared and empty database, and its committer, for each test."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
+from fhir_server.document import layout
 from fhir_server.store import database, schema
 from fhir_server.store.committer import Committer
 from fhir_server.store.database import Database
 from tests.integration.store.changes import ACCESS, BASE_URL
 
 
+async def prepare(uri: str, name: str) -> None:
+    db = await database.connect(uri, name)
+    await schema.prepare(ACCESS, db)
+    await db.close()
+
+
+@pytest.fixture(scope="package")
+def prepared_database(mongo_uri: str) -> Iterator[str]:
+    """The name of a database with collections, indexes and views, which take a second to make."""
+    name = f"test_store_{uuid.uuid4().hex}"
+    asyncio.run(prepare(mongo_uri, name))
+    yield name
+    with MongoClient[dict[str, Any]](mongo_uri) as client:
+        client.drop_database(name)
+
+
 @pytest.fixture
-async def db(mongo_uri: str, database_name: str) -> AsyncIterator[Database]:
-    """A database of this test's own, with collections and indexes."""
-    handle = await database.connect(mongo_uri, database_name)
-    await schema.prepare(ACCESS, handle)
+async def db(mongo_uri: str, prepared_database: str) -> AsyncIterator[Database]:
+    """The prepared database; emptied when the test ends."""
+    handle = await database.connect(mongo_uri, prepared_database)
     yield handle
+    for name in layout.COLLECTIONS:
+        if name != layout.META:
+            await handle.database[name].delete_many({})
+    await handle.database.drop_collection("system.profile")
     await handle.close()
 
 

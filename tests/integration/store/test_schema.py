@@ -59,7 +59,10 @@ async def test_writes_create_no_collection(db: Database, committer: Committer) -
     assert set(await db.database.list_collection_names()) == before
 
 
-async def test_the_database_of_a_newer_release_is_left_alone(db: Database) -> None:
-    await db.meta.update_one({"_id": "schema"}, {"$set": {"version": layout.SCHEMA_VERSION + 1}})
+async def test_the_database_of_a_newer_release_is_left_alone(mongo_uri: str, database_name: str) -> None:
+    db = await database.connect(mongo_uri, database_name)
+    await db.meta.insert_one({"_id": "schema", "version": layout.SCHEMA_VERSION + 1})
     with pytest.raises(schema.SchemaTooNew, match="newer release"):
         await schema.prepare(ACCESS, db)
+    assert await db.database.list_collection_names() == [layout.META]
+    await db.close()
