@@ -80,8 +80,11 @@ class Diary:
         self._taken: set[tuple[str, datetime]] = set()
         self._known: dict[tuple[int, str], Clinician] = {}
 
-    def book(self, rng: Random, wish: Wish) -> tuple[Clinician, datetime]:
-        """A free half hour on the wished day or soon after, with the physician known from before if he works."""
+    def book(self, rng: Random, wish: Wish) -> tuple[Clinician, datetime] | None:
+        """A free half hour on the wished day or soon after, if possible with the physician known from before.
+
+        None if the department has nothing free for three weeks (many more patients than the staff can see).
+        """
         known = self._known.get((wish.person.number, wish.department), wish.person.doctor)
         for offset in range(21):
             day = wish.day + timedelta(days=offset)
@@ -93,7 +96,7 @@ class Diary:
                     self._taken.add((clinician.id, start))
                     self._known[wish.person.number, wish.department] = clinician
                     return clinician, start
-        raise AssertionError(f"no free time in {wish.department} after {wish.day}: too many patients for the staff")
+        return None
 
     def on_duty(self, rng: Random, wish: Wish) -> tuple[Clinician, datetime]:
         """Whoever works that day, for those who come without an appointment."""
@@ -142,7 +145,10 @@ def _visit(seed: int, diary: Diary, wish: Wish, number: int, today: date) -> Vis
         if wish.nights:
             end = at(wish.last_day, 11 * 60 + rng.randrange(0, 120))
         return Visit(wish, number, clinician, start, end, "fulfilled", start)
-    clinician, start = diary.book(rng, wish)
+    booked = diary.book(rng, wish)
+    if booked is None:
+        return None
+    clinician, start = booked
     if wish.person.death and start.date() >= wish.person.death:
         return None
     ahead = rng.randrange(0, 3) if wish.kind == "acute" else rng.randrange(6, 60)

@@ -4,7 +4,13 @@ import itertools
 from collections import defaultdict
 from datetime import date, datetime
 from decimal import Decimal
+from random import Random
 from typing import Any
+
+from hospital.demo.diary import Diary
+from hospital.demo.people import population
+from hospital.demo.staff import clinicians
+from hospital.demo.wishes import Wish
 
 Json = dict[str, Any]
 TODAY = date(2026, 11, 23)
@@ -185,3 +191,12 @@ def test_children_are_born_to_mothers_in_the_hospital(hospital: dict[str, dict[s
         assert (date.fromisoformat(child["birthDate"]) - date.fromisoformat(mother["birthDate"])).days > 20 * 365
         assert child["name"][0]["family"] == mother["name"][0]["family"]
         assert child["_birthDate"]["extension"][0]["valueDateTime"].startswith(child["birthDate"])
+
+
+def test_a_full_diary_turns_people_away() -> None:
+    staff = clinicians(1)
+    diary = Diary(staff)
+    person = population(1, 1, TODAY, TODAY, staff).people[0]
+    wish = Wish(date(2026, 3, 2), person, "review", "psy")
+    booked = list(iter(lambda: diary.book(Random(1), wish), None))
+    assert len(booked) == len(set(booked)) == 3 * 12 * 2
