@@ -24,6 +24,8 @@ async def search(server: Server, access: Access, request: FhirRequest) -> FhirRe
     if query.count == 0:
         return answer(request, query, (), total, None)
     page = await reader.run(access, server.database, compiling.plan(query, access.limit, secret=server.secret))
+    if total is None and page.next is None and query.cursor is None and query.total is None:
+        total = len(page.versions)  # they are all here
     following = cursor.seal(page.next, query, server.secret) if page.next else None
     base = request.base_url.encode()
     return answer(request, query, tuple(pages.match_entry(base, found) for found in page.versions), total, following)
