@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from resources.parameters import SearchParameter
@@ -29,12 +30,14 @@ class UnsupportedExpressionError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """Where values of a parameter are: `element_type` is a primitive or data type, `element` the element that holds
-    them."""
+    them, `path` the names of the elements to it, and `many` whether one on the way is an array."""
 
     type: str
     parameter: SearchParameter
     element_type: str
     element: Element
+    path: tuple[str, ...]
+    many: bool
 
     @property
     def key(self) -> str:
@@ -212,6 +215,13 @@ def leaves(type_: str, parameter: SearchParameter) -> tuple[Leaf, ...]:
     return tuple(dict.fromkeys(_leaves(root)))
 
 
+@cache
+def is_single(type_: str, parameter: SearchParameter) -> bool:
+    """Whether a resource has at most one value of a parameter: one element, that is no array nor inside of one."""
+    found = leaves(type_, parameter)
+    return len({leaf.path for leaf in found}) == 1 and not any(leaf.many for leaf in found)
+
+
 def _leaves(node: _Node) -> Iterator[Leaf]:
     yield from node.leaves
     yield from node.truths
@@ -225,47 +235,56 @@ def _add(root: _Node, type_: str, parameter: SearchParameter) -> None:
         if not isinstance(first, Child):
             raise UnsupportedExpressionError(parameter.expression)
         if first.name in (type_, "Resource", "DomainResource"):
-            _walk(root, type_, path[1:], type_, parameter)
+            _walk(root, type_, path[1:], _Way(type_, parameter))
         elif first.name[0].islower():  # relative to the base: InsurancePlan-name
-            _walk(root, type_, path, type_, parameter)
+            _walk(root, type_, path, _Way(type_, parameter))
 
 
-def _walk(node: _Node, at: str, path: Path, type_: str, parameter: SearchParameter) -> None:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How far a path has been followed."""
+
+    type: str
+    parameter: SearchParameter
+    path: tuple[str, ...] = ()
+    many: bool = False
+
+    def into(self, element: Element, *, item: bool) -> _Way:
+        many = self.many or (element.many and not item)
+        return _Way(self.type, self.parameter, (*self.path, element.name), many)
+
+    def leaf(self, element_type: str, element: Element) -> Leaf:
+        return Leaf(self.type, self.parameter, element_type, element, self.path, self.many)
+
+
+def _walk(node: _Node, at: str, path: Path, way: _Way) -> None:
     """Plant what is left of a path into the walk; `at` is the structure that the node stands on."""
     if not path:
-        raise UnsupportedExpressionError(parameter.expression)
+        raise UnsupportedExpressionError(way.parameter.expression)
     step, rest = path[0], path[1:]
-    if isinstance(step, Where | Resolves):
-        _walk(node.conditions.setdefault(step, _Node()), at, rest, type_, parameter)
-        return
     element = STRUCTURES[at].elements.get(step.name) if isinstance(step, Child) else None
     if element is None:
-        raise UnsupportedExpressionError(f"{parameter.expression}: no {step} in {at}")
+        raise UnsupportedExpressionError(f"{way.parameter.expression}: no {step} in {at}")
     if rest == (Truth(),):
-        node.truths[Leaf(type_, parameter, "boolean", element)] = tuple(element.members)
+        node.truths[way.into(element, item=False).leaf("boolean", element)] = tuple(element.members)
         return
-    position = None
-    while rest and isinstance(rest[0], Item):
-        position, rest = rest[0].position, rest[1:]
-    wanted: str | None = None
-    if rest and isinstance(rest[0], As):
-        wanted, rest = rest[0].type, rest[1:]
+    position, rest = (rest[0].position, rest[1:]) if rest and isinstance(rest[0], Item) else (None, rest)
+    wanted, rest = (rest[0].type, rest[1:]) if rest and isinstance(rest[0], As) else (None, rest)
+    way = way.into(element, item=position is not None)
     for member, element_type in element.members.items():
         if wanted in (None, element_type):
             inner = node.children.setdefault((member, element.many, position), _Node())
-            _arrive(inner, Leaf(type_, parameter, element_type, element), rest)
+            _arrive(inner, element, element_type, rest, way)
 
 
-def _arrive(node: _Node, leaf: Leaf, rest: Path) -> None:
+def _arrive(node: _Node, element: Element, element_type: str, rest: Path, way: _Way) -> None:
+    """Go on from the values of an element, if they meet the conditions that follow."""
+    while rest and isinstance(rest[0], Where | Resolves):
+        node, rest = node.conditions.setdefault(rest[0], _Node()), rest[1:]
     if not rest:
-        node.leaves[leaf] = None
-    elif all(isinstance(step, Where | Resolves) for step in rest):
-        for step in rest:
-            assert isinstance(step, Where | Resolves)  # noqa: S101 - narrows the type
-            node = node.conditions.setdefault(step, _Node())
-        node.leaves[leaf] = None
-    elif leaf.element_type not in PRIMITIVES:
-        _walk(node, leaf.element_type, rest, leaf.type, leaf.parameter)
+        node.leaves[way.leaf(element_type, element)] = None
+    elif element_type not in PRIMITIVES:
+        _walk(node, element_type, rest, way)
 
 
 def extractor(

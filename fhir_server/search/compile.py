@@ -127,10 +127,14 @@ def _conditions(parts: Sequence[Expr], hint: str) -> list[Filter]:
 def _has_key_of_type(part: Expr, first: Expr) -> bool:
     """Whether `part` asks for an entry whose key says already that the type is the one of `first`, which `restrict`
     puts there; without the second test a count is answered from the index alone."""
-    if not isinstance(part, Equals | StartsWith) or not isinstance(first, OfType):
+    if isinstance(part, Any_):
+        return bool(part.parts) and all(_has_key_of_type(inner, first) for inner in part.parts)
+    if not isinstance(first, OfType) or len(first.types) > 1:
         return False
-    entry_text = part.entry if isinstance(part, Equals) else part.prefix
-    return len(first.types) == 1 and entry_text.startswith(f"{first.types[0]}.")
+    match part:
+        case Equals(text) | StartsWith(text) | Contains(text) | Within(text):
+            return text.startswith(f"{first.types[0]}.")
+    return False
 
 
 def _joined(conditions: list[Filter]) -> Filter:

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fhir_server.model import Pairs
-from fhir_server.search import sort
+from fhir_server.search import rewrite, sort
 from fhir_server.search.query import Query, SortKey
 from fhir_server.search.tree import NOTHING, All, Expr, HasId, Not, OfType, Present, all_of, any_of
 from fhir_server.search.types.asked import Asked, split, unescape
 from fhir_server.search.types.faces import FACES
+from resources import expressions
 from resources.outcome import BadRequest, FhirError, Issue
 from resources.parameters import WITHOUT_ENTRIES, ParameterSet, SearchParameter
 from resources.references import ID
@@ -50,6 +51,8 @@ class _Reading:
     sort: tuple[SortKey, ...] = ()
     total: str | None = None
     cursor: str | None = None
+    single_ranges: dict[str, None] = field(default_factory=dict)
+    """Keys of the range tests whose parameter has at most one value."""
     applied: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[Issue] = field(default_factory=list)
     errors: list[Issue] = field(default_factory=list)
@@ -89,7 +92,7 @@ def parse(
         raise BadRequest(issues=reading.errors)
     return Query(
         type=type_,
-        tree=all_of(*reading.tests),
+        tree=rewrite.join_ranges(all_of(*reading.tests), reading.single_ranges),
         types=reading.types,
         sort=reading.sort,
         count=reading.count,
@@ -146,6 +149,8 @@ def _test(reading: _Reading, code: str, modifier: str | None, text: str, shown: 
         for value in values
     ]
     reading.tests.append(_expression(reading, parameter, modifier, asked))
+    if FACES[parameter.type].ranged and reading.type and expressions.is_single(reading.type, parameter):
+        reading.single_ranges[asked[0].key] = None
     reading.applied.append((shown, text))
 
 

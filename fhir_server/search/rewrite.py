@@ -5,13 +5,19 @@ Rule: `restrict` is always the last, and what crosses to another type is restric
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import product
+from math import prod
 
-from fhir_server.search.tree import EVERYTHING, Expr, OfType, all_of, any_of
+from fhir_server.search.tree import EVERYTHING, All, Any_, Expr, OfType, Within, all_of, any_of
 from resources.registry import RESOURCE_TYPES
 
 Limit = Callable[[str], Expr]
 """`Access.limit`: the tree that every resource of a type must satisfy to be seen."""
+
+
+MOST_CHOICES = 16
+"""Joined range tests are at most so many; more are left as they are."""
 
 
 def restrict(tree: Expr, type_: str | None, limit: Limit, types: tuple[str, ...] = ()) -> Expr:
@@ -24,3 +30,43 @@ def restrict(tree: Expr, type_: str | None, limit: Limit, types: tuple[str, ...]
     if not types and list(by_limit) == [EVERYTHING]:
         return tree
     return all_of(tree, any_of(*(all_of(OfType(tuple(names)), limit_) for limit_, names in by_limit.items())))
+
+
+def join_ranges(tree: Expr, single: Iterable[str]) -> Expr:
+    """`tree` with the conjunctive range tests of each of the keys in `single` made into one choice of them.
+
+    `date=ge2023&date=lt2024` is two tests that an index bounds on one side each, and one that it bounds on both. That
+    is the same only where a resource has at most one value, which is what `single` promises.
+    """
+    if not isinstance(tree, All):
+        return tree
+    parts = list(tree.parts)
+    for key in single:
+        of_key = [part for part in parts if all(one is not None and one.key == key for one in _choices(part))]
+        if len(of_key) > 1 and prod(len(_choices(part)) for part in of_key) <= MOST_CHOICES:
+            parts = [part for part in parts if part not in of_key]
+            combinations = product(*map(_choices, of_key))
+            parts.append(any_of(*(_intersection(key, [one for one in some if one]) for some in combinations)))
+    return all_of(*parts)
+
+
+def _choices(part: Expr) -> list[Within | None]:
+    """The range tests that `part` is a choice of; None stands for anything else."""
+    inner = part.parts if isinstance(part, Any_) and part.parts else (part,)
+    return [one if isinstance(one, Within) else None for one in inner]
+
+
+def _intersection(key: str, tests: list[Within]) -> Within:
+    def most(limits: Iterable[float | None]) -> float | None:
+        return max((limit for limit in limits if limit is not None), default=None)
+
+    def least(limits: Iterable[float | None]) -> float | None:
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    return Within(
+        key,
+        most(test.low_from for test in tests),
+        least(test.low_to for test in tests),
+        most(test.high_from for test in tests),
+        least(test.high_to for test in tests),
+    )

@@ -9,7 +9,7 @@ import pytest
 from fhir_server.search import compile as compiling
 from fhir_server.search import cursor, grammar
 from fhir_server.search.query import Plan, Position, Query
-from fhir_server.search.tree import EVERYTHING, NOTHING, Expr, InCompartment
+from fhir_server.search.tree import EVERYTHING, NOTHING, All, Expr, InCompartment, Within
 from resources.outcome import BadRequest
 from resources.parameters import BASE
 
@@ -34,7 +34,7 @@ def test_a_token_needs_nothing_but_its_entry() -> None:
 
 
 def test_a_choice_of_entries_is_one_condition() -> None:
-    assert plan("Patient", ("identifier", "s|1,s|2")).filter["$and"][-1] == {
+    assert plan("Patient", ("identifier", "s|1,s|2")).filter == {
         "index": {"$in": ["Patient.identifier|1|s", "Patient.identifier|2|s"]}
     }
 
@@ -90,12 +90,21 @@ def test_over_all_types_each_type_has_its_own_limit() -> None:
 def test_a_narrow_range_is_bounded_on_both_ends() -> None:
     found = plan("Patient", ("birthdate", "gt1970-01-01")).filter
     day = 86_400_000
-    assert {
+    assert found == {
         "$or": [
             {"ranges": {"$elemMatch": {"k": "Patient.birthdate", "lo": {"$gte": 0}, "hi": {"$gte": day}}}},
             {"ranges": {"$elemMatch": {"k": "Patient.birthdate+", "hi": {"$gte": day}}}},
         ]
-    } in found["$and"]
+    }
+
+
+def test_two_range_tests_of_a_single_value_are_bounded_together() -> None:
+    found = query("Patient", ("birthdate", "gt2023"), ("birthdate", "lt2024"))
+    assert found.tree == Within("Patient.birthdate", low_to=1_704_067_199_999, high_from=1_704_067_200_000)
+    several = query("RiskAssessment", ("probability", "gt0.5"), ("probability", "lt0.7"))  # may be two predictions'
+    assert isinstance(several.tree, All)
+    many = ",".join(f"gt20{year}" for year in range(10, 30))
+    assert isinstance(query("Patient", ("birthdate", many), ("birthdate", many + ",gt2030")).tree, All)
 
 
 def test_every_order_is_total_but_for_ties_in_time() -> None:

@@ -1,0 +1,137 @@
+"""Every shape of search runs on its index, looks at few documents, and sorts in memory only where said."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+from fhir_server.document import layout
+from fhir_server.search import compile as compiling
+from fhir_server.search import grammar
+from fhir_server.search.extract import extract
+from fhir_server.search.tree import EVERYTHING
+from resources.parameters import BASE
+
+Json = dict[str, Any]
+BASE_URL = "http://here.example/fhir"
+COUNT = 600
+
+
+def observation(number: int) -> Json:
+    return {
+        "resourceType": "Observation",
+        "id": str(number),
+        "status": "final" if number % 2 else "amended",
+        "code": {"coding": [{"system": "http://loinc.org", "code": str(number % 20)}]},
+        "subject": {"reference": f"Patient/{number % 50}"},
+        "effectiveDateTime": f"20{number % 100:02}-01-01T{number % 24:02}:00:00Z",
+    }
+
+
+def patient(number: int) -> Json:
+    return {
+        "resourceType": "Patient",
+        "id": str(number),
+        "identifier": [{"system": "http://mrn", "value": str(number)}],
+        "name": [{"family": f"F{number:03}"}],
+        "birthDate": f"19{number % 100:02}-06-01",
+    }
+
+
+@pytest.fixture(scope="module")
+def resources(mongo_uri: str) -> Iterator[Collection[Json]]:
+    name = f"test_{uuid.uuid4().hex}"
+    with MongoClient[Json](mongo_uri) as client:
+        collection = client[name][layout.RESOURCES]
+        for index in layout.INDEXES:
+            partial: Json = {"partialFilterExpression": index.partial} if index.partial else {}
+            collection.create_index(list(index.keys), name=index.name, **partial)
+        collection.insert_many(stored(number) for number in range(COUNT))
+        yield collection
+        client.drop_database(name)
+
+
+def stored(number: int) -> Json:
+    resource = observation(number) if number % 2 else patient(number)
+    found = extract(resource, BASE_URL)
+    return {
+        layout.ID: f"{resource['resourceType']}/{resource['id']}",
+        layout.TYPE: resource["resourceType"],
+        layout.UPDATED: number,
+        layout.INDEX: found.index,
+        layout.RANGES: found.ranges,
+        layout.SORT: found.sort,
+        layout.COMPARTMENTS: found.compartments,
+    }
+
+
+def stages(plan: Json) -> Iterator[str]:
+    yield plan["stage"]
+    for inner in (*plan.get("inputStages", ()), *([plan["inputStage"]] if "inputStage" in plan else ())):
+        yield from stages(inner)
+
+
+@pytest.mark.parametrize(
+    ("type_", "query", "sorts", "examined"),
+    [
+        ("Patient", "identifier=http://mrn|8", False, 1),
+        ("Patient", "identifier=8", True, 1),
+        ("Patient", "_id=8", True, 1),
+        ("Patient", "family=f00", True, 5),
+        ("Patient", "", False, 11),
+        ("Patient", "birthdate=1908-06-01", True, 6),
+        ("Patient", "birthdate=ge1908-06-01&_id=8", True, 1),
+        ("Patient", "_sort=family", False, 11),
+        ("Patient", "_sort=-family", False, 11),
+        ("Patient", "_lastUpdated=lt1971", False, 11),
+        ("Observation", "code=http://loinc.org|7", False, 11),
+        ("Observation", "code=http://loinc.org|7,http://loinc.org|9", False, 22),
+        ("Observation", "patient=Patient/7", False, 11),
+        ("Observation", "patient=Patient/7&code=http://loinc.org|7", False, 12),
+        ("Observation", "code=http://loinc.org|7&_sort=-date", False, 11),
+        ("Observation", "code=http://loinc.org|7&_sort=date", False, 11),
+        ("Observation", "_sort=-date", False, 11),
+        ("Observation", "date=2007-01-01", True, 6),
+        ("Observation", "date=ge2007-01-01&date=le2007-01-02", True, 12),
+        (None, "", False, 11),
+        (None, "_type=Patient,Observation", False, 22),
+        (None, "_id=8", True, 1),
+    ],
+)
+def test_a_search_runs_on_its_index(
+    resources: Collection[Json], type_: str | None, query: str, sorts: bool, examined: int
+) -> None:
+    pairs = tuple((name, value) for name, _, value in (pair.partition("=") for pair in query.split("&") if pair))
+    asked = grammar.parse(
+        type_, pairs, parameters=BASE, base_url=BASE_URL, strict=True, default_count=10, max_count=10, now_ms=0
+    )
+    plan = compiling.plan(asked, lambda _type: EVERYTHING, secret=b"s")
+    found = resources.find(plan.filter, sort=list(plan.sort), hint=plan.hint, limit=plan.limit).explain()
+    used = set(stages(found["queryPlanner"]["winningPlan"]))
+    assert "COLLSCAN" not in used
+    assert "IXSCAN" in used or "IDHACK" in used
+    assert ("SORT" in used) == sorts
+    assert found["executionStats"]["totalDocsExamined"] <= examined
+    assert found["executionStats"]["nReturned"] > 0
+
+
+def test_a_count_reads_no_document(resources: Collection[Json]) -> None:
+    asked = grammar.parse(
+        "Observation",
+        (("code", "http://loinc.org|7"),),
+        parameters=BASE,
+        base_url=BASE_URL,
+        strict=True,
+        default_count=10,
+        max_count=10,
+        now_ms=0,
+    )
+    plan = compiling.count_plan(asked, lambda _type: EVERYTHING)
+    command = {"count": resources.name, "query": plan.filter, "hint": plan.hint}
+    found = resources.database.command("explain", command, verbosity="executionStats")
+    assert found["executionStats"]["totalDocsExamined"] == 0
