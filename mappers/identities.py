@@ -1,4 +1,4 @@
-"""What has to be remembered of a load, on disk: which resource a fullUrl means, and which entries to try again.
+"""What has to be remembered of a load, on disk: what fullUrls mean, which entries count, which to try again.
 
 Rule: memory does not grow with what is loaded.
 """
@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 
 _TABLES = """
 CREATE TABLE identity (link TEXT PRIMARY KEY, key TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE latest (key TEXT PRIMARY KEY, source TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE later (number INTEGER PRIMARY KEY, payload BLOB NOT NULL);
 """
 
@@ -24,6 +25,15 @@ class Memory:
     def remember(self, identities: Iterable[tuple[str, str]]) -> None:
         """Let each link (a fullUrl) mean a resource (`Patient/1`); the last one said counts."""
         self._database.executemany("INSERT OR REPLACE INTO identity VALUES (?, ?)", identities)
+
+    def note(self, entries: Iterable[tuple[str, str]]) -> None:
+        """The resource (`Patient/1`) and the place of entries, in the order of the files."""
+        self._database.executemany("INSERT OR REPLACE INTO latest VALUES (?, ?)", entries)
+
+    def is_latest(self, key: str, source: str) -> bool:
+        """Whether no later place has the same resource."""
+        row = self._database.execute("SELECT source FROM latest WHERE key = ?", (key,)).fetchone()
+        return row is None or row[0] == source
 
     def meaning(self, link: str) -> str | None:
         """`Patient/1`, or None for a link that no entry has as its fullUrl."""

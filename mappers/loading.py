@@ -51,11 +51,13 @@ class LoadProgress:
 
 @dataclass(slots=True)
 class LoadReport:
-    """What became of a load; `unchanged` were there already, as they are in the files."""
+    """What became of a load: `unchanged` were there already, as they are in the files; `repeated` were not sent,
+    because the same resource comes again later in them."""
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    repeated: int = 0
     refused: list[Refused] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -77,8 +79,10 @@ async def load(
         files.sort(key=sources.refers_by_criteria)
         for file in files:
             for document in sources.documents(file):
-                remembered.remember(sources.identities(document.value))
-            await asyncio.sleep(0)
+                found = list(sources.identities(document))
+                remembered.note((key, source) for key, source, _ in found)
+                remembered.remember((full_url, key) for key, _, full_url in found if full_url is not None)
+                await asyncio.sleep(0)
 
         def settled(items: Sequence[Item]) -> None:
             told.bytes_done += sum(item.size for item in items)
@@ -112,7 +116,12 @@ def items_of(files: Sequence[Path], remembered: Memory, report: LoadReport) -> I
             if document.reason is not None:
                 report.refused.append(Refused(document.source, document.reason))
                 continue
-            items = sources.items(document, remembered.meaning)
+            items = []
+            for item in sources.items(document, remembered.meaning):
+                if item.key is None or remembered.is_latest(item.key, item.source):
+                    items.append(item)
+                else:
+                    report.repeated += 1
             if sources.is_batch(document.value):
                 yield from ([item] for item in items)
             else:

@@ -110,12 +110,12 @@ def refers_by_criteria(path: Path) -> bool:
     return False
 
 
-def identities(value: Any) -> Iterator[tuple[str, str]]:
-    """Pairs of fullUrl and resource (`Patient/1`) for the entries of a Bundle that have both."""
-    for raw in _entries(value) or ():
-        full_url = raw.get("fullUrl") if isinstance(raw, dict) else None
-        if isinstance(full_url, str) and (key := _plain_key(raw)) is not None:
-            yield full_url, key
+def identities(document: Document) -> Iterator[tuple[str, str, str | None]]:
+    """Of each entry that just stores its resource: its resource (`Patient/1`), its place, its fullUrl."""
+    for source, raw in _placed(document):
+        if isinstance(raw, dict) and (key := _plain_key(raw)) is not None:
+            full_url = raw.get("fullUrl")
+            yield key, source, full_url if isinstance(full_url, str) else None
 
 
 def items(document: Document, meaning: Callable[[str], str | None]) -> list[Item]:
@@ -123,12 +123,17 @@ def items(document: Document, meaning: Callable[[str], str | None]) -> list[Item
 
     A Bundle of type transaction, batch, collection or searchset is taken apart; any other is a resource.
     """
-    value = document.value
-    entries = _entries(value)
+    placed = _placed(document)
+    share = document.size // max(len(placed), 1)
+    return [_item(source, share, raw, meaning) for source, raw in placed]
+
+
+def _placed(document: Document) -> list[tuple[str, Any]]:
+    """The entries of a document with the place of each."""
+    entries = _entries(document.value)
     if entries is None:
-        return [_item(document.source, document.size, {"resource": value}, meaning)]
-    share = document.size // max(len(entries), 1)
-    return [_item(f"{document.source} entry {number}", share, raw, meaning) for number, raw in enumerate(entries)]
+        return [(document.source, {"resource": document.value})]
+    return [(f"{document.source} entry {number}", raw) for number, raw in enumerate(entries)]
 
 
 def is_batch(value: Any) -> bool:
