@@ -27,7 +27,7 @@ _TOO_DEEP = f"The body is nested more than {MAX_DEPTH} levels deep."
 _BOM = b"\xef\xbb\xbf"
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _LONG = b"0" * 19
-_LONG_NUMBER = re.compile(rb"[:,\[]\s*-?\d{19}|^\s*-?\d{19}")
+_LONG_NUMBER = re.compile(rb"(?:\"\s*:|[,\[]|^)\s*-?\d{19}")
 _INT64 = range(-(2**63), 2**63)
 _HIDING = re.compile(rb"\\u00(?:00|3[aA])")
 _NEGATIVE_ZERO = re.compile(rb"-0(?=[\s,\]}]|$)")
