@@ -2,8 +2,9 @@
 
 Pure: nothing here does I/O after import, awaits, or knows MongoDB or HTTP. The steps, bottom up:
 `definitions/` (HL7's data) → `registry` (types and elements), `parameters`, `compartments` → `references`, `instants`
-(value kinds everybody needs) → `json_codec`, `xml_codec` (bytes ⇄ dict) → `primitives`, `rules/` (what R4 asks of a
-value), `schemas` (the quick proof), `validation` (every problem, in words) → `patch_json`, `patch_fhirpath`;
+(value kinds everybody needs) → `json_codec`, `xml_codec` (bytes ⇄ dict; beside it `xml_shapes`, `xml_reader`,
+`narrative`) → `primitives`, `rules/` (what R4 asks of a value), `schemas` (the quick proof), `validation` (every
+problem, in words) → `patch_json`, `patch_fhirpath` and its `places`;
 `expressions` compiles SearchParameter expressions to Python, `paths` is general FHIRPath;
 `outcome` holds every error that the server can answer with.
 

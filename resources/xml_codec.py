@@ -12,6 +12,7 @@ is not canonical HTML's named entities (they become characters) and a missing de
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 from xml.parsers import expat
 
@@ -52,15 +53,25 @@ def _syntax(error: expat.ExpatError) -> str:
     return f"The body is not XML: {words} at line {error.lineno}, column {error.offset + 1}."
 
 
-def encode(resource: Json) -> bytes:
+def encode(resource: Json, *, pretty: bool = False) -> bytes:
     """The XML document, in UTF-8, of a resource in the shape of FHIR JSON; elements in the order of the definition.
+
+    `pretty` puts each element on a line of its own, indented; narrative stays as it is.
 
     Raises NotAcceptable, naming the element, for what FHIR XML cannot express: members that the definitions do not
     know, narrative that is not well-formed, control characters.
     """
     out = ['<?xml version="1.0" encoding="UTF-8"?>']
     _write_resource(resource, out, f' xmlns="{FHIR}"')
-    return "".join(out).encode()
+    return "\n".join(_indented(out)).encode() if pretty else "".join(out).encode()
+
+
+def _indented(tags: list[str]) -> Iterator[str]:
+    depth = 0
+    for tag in tags:
+        depth -= tag.startswith("</")
+        yield "  " * depth + tag
+        depth += not (tag.startswith(("</", "<?", "<div")) or tag.endswith("/>"))
 
 
 def _unfit(words: str) -> NotAcceptable:

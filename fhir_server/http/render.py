@@ -98,7 +98,7 @@ def _http_date_of(seconds: int) -> bytes:
 async def _body(text: bytes, as_: Representation, headers: RawHeaders) -> bytes:
     """The text in its format, compressed where that helps; adds Content-Encoding to `headers`."""
     if as_.format.name == FHIR_XML:
-        text = xml_codec.encode(json_codec.decode(text))
+        text = xml_codec.encode(json_codec.decode(text), pretty=as_.pretty)
     elif as_.pretty:
         text = json_codec.pretty(text)
     if not as_.gzip or len(text) < GZIP_FROM:

@@ -74,6 +74,16 @@ def test_elements_are_written_in_the_order_of_the_definition() -> None:
     assert written(resource) == f'<id value="1"/>{name}<birthDate value="2000"/>'
 
 
+def test_pretty_changes_white_space_between_elements_only() -> None:
+    div = f"<div {XHTML}><p>a</p>\n</div>"
+    resource: Json = {"resourceType": "Patient", "text": {"div": div}, "contained": [{"resourceType": "Basic"}]}
+    assert xml_codec.encode(resource, pretty=True).decode() == (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<Patient {FHIR}>\n  <text>\n    {div}\n  </text>\n'
+        "  <contained>\n    <Basic/>\n  </contained>\n</Patient>"
+    )
+    assert xml_codec.decode(xml_codec.encode(resource, pretty=True)) == resource
+
+
 def test_elements_are_read_in_any_order() -> None:
     resource = xml_codec.decode(patient('<name><text value="a"/></name><id value="1"/><name><text value="b"/></name>'))
     assert resource == {"resourceType": "Patient", "name": [{"text": "a"}, {"text": "b"}], "id": "1"}
