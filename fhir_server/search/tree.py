@@ -111,6 +111,8 @@ NOTHING: Expr = Any_(())
 
 def all_of(*parts: Expr) -> Expr:
     """The conjunction, flattened; NOTHING if a part is."""
+    if len(parts) == 1:
+        return parts[0]
     flat: list[Expr] = []
     for part in parts:
         flat.extend(part.parts if isinstance(part, All) else (part,))
@@ -121,6 +123,8 @@ def all_of(*parts: Expr) -> Expr:
 
 def any_of(*parts: Expr) -> Expr:
     """The disjunction, flattened; EVERYTHING if a part is."""
+    if len(parts) == 1:
+        return parts[0]
     flat: list[Expr] = []
     for part in parts:
         flat.extend(part.parts if isinstance(part, Any_) else (part,))

@@ -47,39 +47,40 @@ def _span(asked: Asked) -> tuple[str, int, int]:
     return prefix, low - distance, high + distance
 
 
-def compare(key: str, prefix: str, low: int, high: int) -> Expr:
+def compare(key: str, prefix: str, low: int, high: int) -> Expr:  # noqa: PLR0911 - one a prefix
     """The test that a span of `key` stands to the span from `low` to `high` (inclusive) as `prefix` says."""
-    begins_before = Within(key, low_to=low - 1)
-    ends_after = Within(key, high_from=high + 1)
-    tests: dict[str, Expr] = {
-        "eq": Within(key, low_from=low, high_to=high),
-        "ne": any_of(begins_before, ends_after),
-        "gt": ends_after,
-        "lt": begins_before,
-        "ge": any_of(ends_after, Within(key, low_from=low)),
-        "le": any_of(begins_before, Within(key, high_to=high)),
-        "sa": Within(key, low_from=high + 1),
-        "eb": Within(key, high_to=low - 1),
-        "ap": Within(key, low_to=high, high_from=low),  # they overlap
-    }
-    return tests[prefix]
+    match prefix:
+        case "eq":
+            return Within(key, low_from=low, high_to=high)
+        case "ne":
+            return any_of(Within(key, low_to=low - 1), Within(key, high_from=high + 1))
+        case "gt":
+            return Within(key, high_from=high + 1)
+        case "lt":
+            return Within(key, low_to=low - 1)
+        case "ge":
+            return any_of(Within(key, high_from=high + 1), Within(key, low_from=low))
+        case "le":
+            return any_of(Within(key, low_to=low - 1), Within(key, high_to=high))
+        case "sa":
+            return Within(key, low_from=high + 1)
+        case "eb":
+            return Within(key, high_to=low - 1)
+    return Within(key, low_to=high, high_from=low)  # ap: they overlap
 
 
 def _updated(prefix: str, low: int, high: int) -> Expr:
     """The same for `_lastUpdated`, a point in microseconds."""
-    before, after = Updated(high=low - 1), Updated(low=high + 1)
-    tests: dict[str, Expr] = {
-        "eq": Updated(low, high),
-        "ap": Updated(low, high),
-        "ne": any_of(before, after),
-        "gt": after,
-        "sa": after,
-        "lt": before,
-        "eb": before,
-        "ge": Updated(low=low),
-        "le": Updated(high=high),
-    }
-    return tests[prefix]
+    match prefix:
+        case "eq" | "ap":
+            return Updated(low, high)
+        case "ne":
+            return any_of(Updated(high=low - 1), Updated(low=high + 1))
+        case "gt" | "sa":
+            return Updated(low=high + 1)
+        case "lt" | "eb":
+            return Updated(high=low - 1)
+    return Updated(low=low) if prefix == "ge" else Updated(high=high)
 
 
 def emitter(leaf: Leaf) -> Emitter | None:
