@@ -19,6 +19,9 @@ from resources.registry import RESOURCE_TYPES, STRUCTURES
 SEARCHABLE_TYPES = frozenset({"date", "number", "reference", "string", "token", "uri"})
 """The parameter types that this server answers."""
 
+UNANSWERED_CODES = frozenset({"phonetic"})
+"""Of a type that is answered, but by a comparison that this server does not make."""
+
 WITHOUT_ENTRIES = frozenset({"_id", "_lastUpdated"})
 """Answered from the stored document itself."""
 
@@ -48,7 +51,7 @@ class SearchParameter:
     @property
     def searchable(self) -> bool:
         """Whether this server answers it."""
-        return self.code in WITHOUT_ENTRIES or bool(self.expression and self.type in SEARCHABLE_TYPES)
+        return bool(self.expression) and self.type in SEARCHABLE_TYPES and self.code not in UNANSWERED_CODES
 
 
 class ParameterSet:

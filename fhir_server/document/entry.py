@@ -40,7 +40,7 @@ def bounded(text: str) -> str:
 
 def exact(key: str, value: str) -> str:
     """The entry of a uri or a reference."""
-    return f"{key}|{bounded(value)}"
+    return f"{key}|{value if len(value) <= _LONGEST else bounded(value)}"
 
 
 def token(key: str, code: str, system: str) -> str:
@@ -85,7 +85,7 @@ def one_of(entries: list[str]) -> Filter:
 
 
 def starts_with(prefix: str) -> Filter:
-    """Documents whose index has an entry that begins so: a range of strings, since a regular expression loses bounds."""
+    """Documents whose index has an entry that begins so: a range of strings, since expressions lose bounds."""
     return {layout.INDEX: {"$elemMatch": {"$gte": prefix, "$lt": successor(prefix)}}}
 
 

@@ -167,7 +167,7 @@ def corpus(request: pytest.FixtureRequest, mongo_uri: str) -> Iterator[Corpus]:
     with MongoClient[Json](mongo_uri) as client:
         collection = client[name][layout.RESOURCES]
         for index in layout.INDEXES:
-            partial = {"partialFilterExpression": index.partial} if index.partial else {}
+            partial: Json = {"partialFilterExpression": index.partial} if index.partial else {}
             collection.create_index(list(index.keys), name=index.name, **partial)
         collection.insert_many(resource.document() for resource in resources)
         gone = [

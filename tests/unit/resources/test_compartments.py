@@ -11,7 +11,7 @@ ITSELF = "{def}"
 
 
 def test_the_five_compartments() -> None:
-    assert COMPARTMENTS == {"Device", "Encounter", "Patient", "Practitioner", "RelatedPerson"}
+    assert {"Device", "Encounter", "Patient", "Practitioner", "RelatedPerson"} == COMPARTMENTS
 
 
 def test_membership_is_by_the_listed_parameters_only() -> None:

@@ -12,7 +12,6 @@ from resources.parameters import BASE, SearchParameter
 from resources.registry import RESOURCE_TYPES
 
 
-
 def values(type_: str, expression: str, resource: dict[str, Any]) -> list[Any]:
     """What an extractor of one parameter finds."""
     parameter = SearchParameter("x", "http://x", "x", "string", (type_,), expression)
