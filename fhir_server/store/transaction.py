@@ -17,6 +17,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 from pymongo.read_concern import ReadConcern
 
+from fhir_server.store.abandoned import end_abandoned
 from fhir_server.store.database import DURABLE, Database, code_of, is_disk_full
 from resources.outcome import Unavailable
 
@@ -24,6 +25,9 @@ PATIENCE_SECONDS: Final = 8.0
 """How long a transaction is tried again before the caller is told."""
 FIRST_PAUSE_SECONDS: Final = 0.002
 LONGEST_PAUSE_SECONDS: Final = 0.5
+
+BLOCKED_SECONDS: Final = 2.0
+"""After write conflicts for so long, we look whether a killed process has left a transaction open."""
 
 Work = Callable[[AsyncClientSession], Awaitable[None]]
 
@@ -47,7 +51,8 @@ async def run(db: Database, work: Work, *, patience: float = PATIENCE_SECONDS, r
     Transient errors are retried for `patience` seconds, write conflicts only with `retry_conflicts`. Raises what
     `work` raises, the driver's error when nothing was written, CommitUnknown when that cannot be told.
     """
-    deadline = time.monotonic() + patience
+    started = time.monotonic()
+    deadline = started + patience
     pause = FIRST_PAUSE_SECONDS
     async with db.client.start_session(causal_consistency=False) as session:
         while True:
@@ -60,6 +65,8 @@ async def run(db: Database, work: Work, *, patience: float = PATIENCE_SECONDS, r
                     await session.abort_transaction()
                 if not _worth_another_try(error, retry_conflicts) or time.monotonic() > deadline:
                     raise
+                if is_write_conflict(error) and time.monotonic() > started + BLOCKED_SECONDS:
+                    await end_abandoned(db)
             except BaseException:
                 if session.in_transaction:
                     await session.abort_transaction()
