@@ -27,10 +27,14 @@ LONGEST_VALUE = 4000
 """Characters of one parameter's value."""
 MOST_VALUES = 1000
 """Values of one parameter, joined by commas."""
+MOST_TESTS = 3000
+"""Tests that one parameter may become; over all types each value is one for each type."""
 CURSOR = "_cursor"
 
 _NOT_YET = "is known to FHIR, not yet supported by this server"
 _ALWAYS_REFUSED = frozenset({"_has", "_list", "_filter", "_query", "_text", "_content"})
+_COMMON = frozenset({*WITHOUT_ENTRIES, "_profile", "_security", "_source", "_tag"})
+"""Those of every type, which a search over all types takes."""
 _FORMS_NOT_YET = frozenset({"_include", "_revinclude", "_elements", "_contained", "_containedType"})
 """Change what the answer looks like, not what it finds: when lenient, left out with a warning."""
 
@@ -133,7 +137,7 @@ def _read(reading: _Reading, name: str, text: str) -> None:
 def _test(reading: _Reading, code: str, modifier: str | None, text: str, shown: str) -> None:
     parameter = _known(reading, code)
     if parameter is None:
-        where = f"of {reading.type}" if reading.type else "over all types; _id, _lastUpdated and _type are"
+        where = f"of {reading.type}" if reading.type else f"over all types; {', '.join(sorted(_COMMON))} and _type are"
         reading.leave_out(f"{shown} is not a search parameter {where}")
         return
     if not parameter.searchable:
@@ -144,9 +148,13 @@ def _test(reading: _Reading, code: str, modifier: str | None, text: str, shown: 
         raise BadRequest(f"Search parameter {shown}: at most {MOST_VALUES} values can be joined by commas")
     if not all(values):
         raise BadRequest(f"Search parameter {shown}={text[:80]}: an empty value between commas; a comma itself is \\,")
+    types = (reading.type,) if reading.type or code in WITHOUT_ENTRIES else sorted(RESOURCE_TYPES)
+    if len(values) * len(types) > MOST_TESTS:
+        raise BadRequest(f"Search parameter {shown}: at most {MOST_TESTS // len(types)} values over all types")
     asked = [
-        Asked(reading.type or "Resource", parameter, modifier, value, reading.base_url, reading.now_ms)
+        Asked(type_ or "Resource", parameter, modifier, value, reading.base_url, reading.now_ms)
         for value in values
+        for type_ in types
     ]
     reading.tests.append(_expression(reading, parameter, modifier, asked))
     if FACES[parameter.type].ranged and reading.type and expressions.is_single(reading.type, parameter):
@@ -157,7 +165,7 @@ def _test(reading: _Reading, code: str, modifier: str | None, text: str, shown: 
 def _known(reading: _Reading, code: str) -> SearchParameter | None:
     if reading.type is not None:
         return reading.parameters.get(reading.type, code)
-    return reading.parameters.get("Patient", code) if code in WITHOUT_ENTRIES else None
+    return reading.parameters.get("Patient", code) if code in _COMMON else None
 
 
 def _check_modifier(parameter: SearchParameter, modifier: str | None) -> None:
@@ -180,7 +188,7 @@ def _expression(reading: _Reading, parameter: SearchParameter, modifier: str | N
     if parameter.code == "_id":
         return _ids(reading, asked)
     if modifier == "missing":
-        present = Present(asked[0].key, ranged=face.ranged)
+        present = any_of(*(Present(key, ranged=face.ranged) for key in dict.fromkeys(one.key for one in asked)))
         texts = {one.text for one in asked}
         if texts not in ({"true"}, {"false"}):
             raise asked[0].refusal("true or false is expected")
@@ -192,6 +200,8 @@ def _expression(reading: _Reading, parameter: SearchParameter, modifier: str | N
 def _ids(reading: _Reading, asked: list[Asked]) -> Expr:
     types = (reading.type,) if reading.type else sorted(RESOURCE_TYPES)
     ids = [unescape(one.text) for one in asked]
+    if len(ids) * len(types) > MOST_TESTS:
+        raise asked[0].refusal(f"at most {MOST_TESTS // len(types)} values over all types")
     for one, id_ in zip(asked, ids, strict=True):
         if not ID.fullmatch(id_):
             raise one.refusal("an id has 1 to 64 letters, digits, - and .")

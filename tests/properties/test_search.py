@@ -253,7 +253,7 @@ Asked = tuple[str | None, list[tuple[str, str]]]
 def queries(draw: st.DrawFn) -> Asked:
     type_ = draw(st.sampled_from([*QUERIES, None]))
     if type_ is None:
-        pairs = draw(st.lists(st.one_of(COMMON[:2]), max_size=2))
+        pairs = draw(st.lists(st.one_of(COMMON), max_size=2))
         pairs += [("_type", ",".join(draw(st.lists(st.sampled_from(list(QUERIES)), min_size=1))))][
             : draw(st.integers(0, 1))
         ]

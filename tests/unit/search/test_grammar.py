@@ -58,6 +58,16 @@ def test_search_over_all_types() -> None:
     assert query.tree.parts[0] == OfType(("Group", "Patient"))
 
 
+def test_common_parameters_over_all_types() -> None:
+    tree = parse([("_source", "x")], None).tree
+    assert isinstance(tree, Any_)
+    assert len(tree.parts) == 146
+    assert Equals("Patient._source|x") in tree.parts
+    with pytest.raises(BadRequest, match="at most 20 values over all types"):
+        parse([("_tag", ",".join("a" * 21))], None)
+    assert parse([("family", "a")], None).issues[0].diagnostics.startswith("family is not a search parameter over all")
+
+
 def test_result_parameters() -> None:
     query = parse([("_count", "7"), ("_sort", "-birthdate,family"), ("_total", "accurate")])
     assert query.count == 7
