@@ -47,7 +47,6 @@ def running(data: Path, *options: str, demo: bool = False) -> Iterator[Running]:
         "0",
         "--data",
         str(data),
-        "--no-demo",
     ]
     if not demo:
         command.append("--no-demo")
