@@ -29,6 +29,7 @@ from fhir_server.settings import Settings
 from fhir_server.store import blobs, database, schema
 from fhir_server.store.committer import Committer, now_us
 from fhir_server.store.database import Database
+from fhir_server.store.guards import Guard, ReferentialIntegrity
 from resources.outcome import FhirError
 from resources.parameters import BASE
 
@@ -65,7 +66,9 @@ def _lifespan(settings: Settings, door: Door) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         db = await database.connect(settings.mongodb_uri, settings.database)
-        committer = Committer(db, base_url=settings.base_url, cache_share=settings.bundle_cache_share)
+        committer = Committer(
+            db, base_url=settings.base_url, cache_share=settings.bundle_cache_share, guards=_guards(settings)
+        )
         try:
             opened = await _open(settings, door, db, committer)
             async with asyncio.TaskGroup() as tasks:
@@ -78,6 +81,14 @@ def _lifespan(settings: Settings, door: Door) -> Callable[[FastAPI], Any]:
             await db.close()
 
     return lifespan
+
+
+def _guards(settings: Settings) -> tuple[Guard, ...]:
+    """The rules that every commit must satisfy; none that are off, since each makes commits go alone."""
+    on_write, on_delete = settings.referential_integrity_on_write, settings.referential_integrity_on_delete
+    if not (on_write or on_delete):
+        return ()
+    return (ReferentialIntegrity(BASE, settings.base_url, on_write=on_write, on_delete=on_delete),)
 
 
 async def _open(settings: Settings, door: Door, db: Database, committer: Committer) -> bool:

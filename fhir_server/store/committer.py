@@ -226,35 +226,36 @@ class Committer:
 
     async def _run_group(self, group: Sequence[_Waiting]) -> None:
         """Write a group; where that fails for one of them, each alone."""
-        prepared = [waiting.prepared for waiting in group]
+        error = await self._attempt(group, transaction.PATIENCE_SECONDS)
+        if error is None or len(group) == 1 or not _is_of_one(error):
+            for waiting in group:
+                _settle(waiting, error)
+            return
+        for number, waiting in enumerate(group):
+            error = await self._attempt([waiting], transaction.PATIENCE_SECONDS)
+            _settle(waiting, error)
+            if error is not None and not _is_of_one(error):  # the database went away: it would for the others as well
+                for other in group[number + 1 :]:
+                    _settle(other, error)
+                return
+
+    async def _run_alone(self, waiting: _Waiting) -> None:
+        patience = LARGE_PATIENCE_SECONDS if waiting.large else transaction.PATIENCE_SECONDS
+        _settle(waiting, await self._attempt([waiting], patience))
+
+    async def _attempt(self, members: Sequence[_Waiting], patience: float) -> Exception | None:
+        """Write them in one transaction; the error if that fails."""
+        prepared = [waiting.prepared for waiting in members]
         try:
             await transaction.run(
                 self._db,
                 lambda session: committing.write(self._db, session, prepared),
-                retry_conflicts=len(group) == 1,
+                patience=patience,
+                retry_conflicts=len(members) == 1,
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
-            if len(group) > 1 and _is_of_one(error):
-                for waiting in group:
-                    await self._run_alone(waiting)
-            else:
-                for waiting in group:
-                    _settle(waiting, error)
-        else:
-            for waiting in group:
-                _settle(waiting, None)
-
-    async def _run_alone(self, waiting: _Waiting) -> None:
-        try:
-            await transaction.run(
-                self._db,
-                lambda session: committing.write(self._db, session, [waiting.prepared]),
-                patience=LARGE_PATIENCE_SECONDS if waiting.large else transaction.PATIENCE_SECONDS,
-            )
-        except Exception as error:  # noqa: BLE001 - belongs to the one who waits
-            _settle(waiting, error)
-        else:
-            _settle(waiting, None)
+            return error
+        return None
 
 
 def _is_of_one(error: Exception) -> bool:
