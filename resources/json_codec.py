@@ -27,7 +27,6 @@ _TOO_DEEP = f"The body is nested more than {MAX_DEPTH} levels deep."
 _BOM = b"\xef\xbb\xbf"
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _LONG = b"0" * 19
-_LONG_NUMBER = re.compile(rb"(?:\"\s*:|[,\[]|^)\s*-?\d{19}")
 _INT64 = range(-(2**63), 2**63)
 _HIDING = re.compile(rb"\\u00(?:00|3[aA])")
 _NEGATIVE_ZERO = re.compile(rb"-0(?=[\s,\]}]|$)")
@@ -111,12 +110,26 @@ def decode(raw: bytes) -> Any:
         return _decode_carefully(raw)
     if again != raw and (raw.count(b":") != again.count(b":") or _NEGATIVE_ZERO.search(raw)):
         return _decode_carefully(raw)
-    # An integer over 64 bits, perhaps; in a string, as Synthea's narratives have them, many digits mean nothing.
-    if _LONG in raw.translate(_DIGITS_AS_ZERO) and _LONG_NUMBER.search(raw):
+    if _has_long_integer(raw):
         return _decode_carefully(raw)
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
         return _decode_carefully(raw)
     return value
+
+
+def _has_long_integer(raw: bytes) -> bool:
+    """Whether there may be an integer over 64 bits. Long digits in a text, as in Synthea's narratives, are told apart
+    by what stands before them: a member's name, or the beginning or a comma of an array."""
+    zeros = raw.translate(_DIGITS_AS_ZERO)
+    start = zeros.find(_LONG)
+    while start >= 0:
+        before = raw[max(0, start - 64) : start].rstrip(b"-").rstrip()
+        if not before or before.endswith((b",", b"[")):
+            return True
+        if before.endswith(b":") and before[:-1].rstrip()[-1:] in (b'"', b""):
+            return True
+        start = zeros.find(_LONG, start + len(_LONG))
+    return False
 
 
 def encode(value: Any) -> bytes:
