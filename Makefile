@@ -15,7 +15,7 @@ help: ## list the targets
 run: $(VENV)/run.stamp ## start MongoDB and the server with its demo hospital; make run ARGS="--port 9000"
 	@exec $(BIN)/fhir-server run --open $(ARGS)
 
-test: lint ## check the code and run the tests (a few minutes)
+test: lint $(VENV)/javascript.stamp ## check the code and run the tests (a few minutes)
 	$(BIN)/pytest -n 2 $(ARGS)
 
 test-long: $(VENV)/dev.stamp ## run the tests that take minutes as well: all examples, kill -9, large Bundles
@@ -60,4 +60,9 @@ $(VENV)/run.stamp: $(VENV)/python.stamp requirements.lock pyproject.toml
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.lock
 	@$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# The SMART JavaScript client that a test runs, with the Node.js among the development packages.
+$(VENV)/javascript.stamp: $(VENV)/dev.stamp tests/clients/javascript/package-lock.json
+	@cd tests/clients/javascript && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --no-audit --no-fund
 	@touch $@

@@ -36,7 +36,11 @@ def tree(pid: int) -> list[int]:
     """The process and all below it."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
+        try:
+            children = (task / "children").read_text()
+        except FileNotFoundError:
+            continue  # a thread that has just ended
+        for child in children.split():
             found += tree(int(child))
     return found
 

@@ -41,9 +41,11 @@ def test_there_are_examples_and_each_shell_block_says_what_to_expect() -> None:
 
 @pytest.mark.parametrize(("commands", "expected"), EXAMPLES)
 def test_an_example_answers_what_it_says(demo_url: str, commands: str, expected: str, tmp_path: Path) -> None:
-    typed = commands.replace(ADDRESS, demo_url).replace("/tmp/letter.pdf", str(tmp_path / "letter.pdf"))
+    typed = commands.replace(ADDRESS, demo_url)
 
-    done = subprocess.run(["bash", "-e"], input=typed, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        ["bash", "-e"], input=typed, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
 
     assert done.returncode == 0, done.stderr
     for line in expected.splitlines():
