@@ -6,6 +6,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -30,7 +31,7 @@ def demo_url(mongo_uri: str) -> Iterator[str]:
             answer = httpx.post(base_url, content=json_codec.encode(bundle), headers=headers, timeout=60)
             assert answer.status_code == 200, answer.text
         yield base_url
-    with MongoClient(mongo_uri) as client:
+    with MongoClient[dict[str, Any]](mongo_uri) as client:
         client.drop_database(database)
 
 

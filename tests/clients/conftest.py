@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -26,17 +27,19 @@ def hospital(mongo_uri: str) -> Iterator[Hospital]:
     with running(mongo_uri, database) as base_url:
         patient = "ada"
         observations = tuple(f"pulse-{number}" for number in range(5))
-        resources = [{"resourceType": "Patient", "id": patient, "name": [{"family": "Lovelace", "given": ["Ada"]}]}]
+        resources: list[dict[str, Any]] = [
+            {"resourceType": "Patient", "id": patient, "name": [{"family": "Lovelace", "given": ["Ada"]}]}
+        ]
         resources += [observation(id_, number) for number, id_ in enumerate(observations)]
         for resource in resources:
             answer = httpx.put(f"{base_url}/{resource['resourceType']}/{resource['id']}", json=resource)
             assert answer.status_code == 201, answer.text
         yield Hospital(base_url, patient, observations)
-    with MongoClient(mongo_uri) as client:
+    with MongoClient[dict[str, Any]](mongo_uri) as client:
         client.drop_database(database)
 
 
-def observation(id_: str, number: int) -> dict[str, object]:
+def observation(id_: str, number: int) -> dict[str, Any]:
     return {
         "resourceType": "Observation",
         "id": id_,

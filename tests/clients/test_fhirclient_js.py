@@ -16,7 +16,7 @@ def test_it_reads_pages_writes_and_deletes(hospital: Hospital) -> None:
     assert node, "Node.js is missing: make test installs it with the development dependencies"
     assert (FOLDER / "node_modules").is_dir(), "make test installs the JavaScript client: npm ci in tests/clients"
 
-    script = [node, FOLDER / "read_and_search.js", hospital.base_url, hospital.patient]
+    script = [node, str(FOLDER / "read_and_search.js"), hospital.base_url, hospital.patient]
     done = subprocess.run(script, capture_output=True, text=True, timeout=60, check=False)
 
     assert done.returncode == 0, done.stderr

@@ -21,7 +21,7 @@ def test_fhirpy_reads_searches_pages_and_writes(hospital: Hospital) -> None:
     basic.save()
     assert client.reference("Basic", basic["id"]).to_resource()["code"]["text"] == "changed"
     assert basic["meta"]["versionId"] == "2"
-    basic.delete()
+    basic.delete()  # type: ignore[no-untyped-call]
     assert client.resources("Basic").search(_id=basic["id"]).first() is None
 
 
