@@ -1,7 +1,9 @@
 """The only awaits on MongoDB.
 
 Steps: `database` opens the client and translates driver errors; `schema` prepares collections and indexes; `reader`
-reads versions and runs plans; `commit` makes one transaction of changes, `committer` groups waiting ones, `guards` are
-rules run inside it; `blobs` streams large Binary contents through GridFS.
-Every public coroutine takes an `Access` first. May import `access`, `search`, `document`, `model`, `resources`.
+reads versions and runs plans. A write: `committer` queues and groups, `commit` makes documents and writes them,
+`transaction` carries that through retries, `admission` weighs what is large, `abandoned` ends what killed processes
+left open, `guards` are rules run inside. `blobs` streams large Binary contents.
+Every public coroutine takes an `Access` first, but for those that run inside a transaction of these modules.
+May import `access`, `search`, `document`, `model`, `resources`.
 """
