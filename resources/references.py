@@ -105,9 +105,10 @@ def references_in(resource: Json) -> Iterator[tuple[Json, str, str]]:
 def rewrite(resource: Json, mapping: Callable[[str], str | None]) -> Json:
     """The resource with each link replaced by what `mapping` gives for it; where that is None the link stays.
 
-    Links are `Reference.reference`, elements of type uri, url, canonical, oid and uuid, and `href` and `src` in
-    narrative, in `resource` and in everything inside it, resources of Bundle entries too. What does not change is
-    shared with the argument, which itself is never changed. Texts in narrative that read ` href="…"` count as links.
+    Links are `Reference.reference`, elements of type uri, url, oid and uuid, and `href` and `src` in narrative, in
+    `resource` and in everything inside it, resources of Bundle entries too; not canonicals, which are never replaced
+    (https://hl7.org/fhir/R4/http.html#trules). What does not change is shared with the argument, which itself is never
+    changed. Texts in narrative that read ` href="…"` count as links.
     """
     return _rewritten(resource, _plan_of(resource), mapping)
 
@@ -116,7 +117,7 @@ def rewrite(resource: Json, mapping: Callable[[str], str | None]) -> Json:
 # cannot hold a link are not in it.
 _Plan = dict[str, "str | _Plan"]
 _LINK, _REFERENCE, _DIV, _CONTAINED, _RESOURCE = "link", "reference", "div", "contained", "resource"
-_URIS = frozenset({"uri", "url", "canonical", "oid", "uuid"})
+_URIS = frozenset({"uri", "url", "oid", "uuid"})
 _PLANS: dict[str, _Plan] = {}
 _NOTHING: _Plan = {}
 
