@@ -5,12 +5,11 @@ import asyncio
 import json
 import os
 import time
-from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import bson
 import httpx
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, MongoClient, WriteConcern
@@ -18,7 +17,6 @@ from pymongo import AsyncMongoClient, MongoClient, WriteConcern
 from benchmarks import processes, setting
 from benchmarks.compare import Figure, Sample, alternate, measured
 from fhir_server.document import layout
-from fhir_server.interactions.server import ordered_id
 
 SYNTHEA = Path(os.environ.get("SYNTHEA", Path(__file__).parent.parent.parent / "shared" / "data" / "synthea"))
 REPEATS = 3
@@ -36,16 +34,16 @@ def figures() -> list[Figure]:
         for path in sorted(SYNTHEA.glob("*Information*.json")):
             httpx.post(ours.url, content=path.read_bytes(), headers=HEADERS, timeout=60).raise_for_status()
         bodies = texts()
-        post(ours.url, bodies, 1)
-        documents = ready_made(mongo.uri)
+        sizes = [len(json.loads(body)["entry"]) for body in bodies] * REPEATS
+        post(ours.url, bodies * REPEATS, 1)
         prepare_floor(mongo.uri)
 
         def mine(in_flight: int) -> Sample:
             return measured(lambda: post(ours.url, bodies * REPEATS, in_flight), ours.pid, mongo.pid)
 
         def bare(in_flight: int) -> Sample:
-            encoded = with_fresh_ids(documents)
-            return measured(lambda: insert(mongo.uri, encoded, in_flight), os.getpid(), mongo.pid)
+            documents = ready_made(mongo.uri, sizes)
+            return measured(lambda: insert(mongo.uri, documents, in_flight), os.getpid(), mongo.pid)
 
         return [
             alternate(
@@ -90,15 +88,14 @@ async def pooled(send: Callable[[Any], Coroutine[Any, Any, None]], items: Sequen
             group.create_task(lane())
 
 
-def ready_made(uri: str) -> list[list[dict[str, Any]]]:
-    """The stored documents of the Bundles just posted, grouped as they were written (a Bundle is about 400)."""
-    client: MongoClient[dict[str, Any]] = MongoClient(uri)
-    found = list(client["ours"][layout.RESOURCES].find({}))
+def ready_made(uri: str, sizes: Sequence[int]) -> list[list[RawBSONDocument]]:
+    """The documents that our server stored of the Bundles posted last, encoded; `sizes` are those of the Bundles."""
+    client: MongoClient[RawBSONDocument] = MongoClient(uri, document_class=RawBSONDocument)
+    newest = client["ours"][layout.RESOURCES].find({}).sort(layout.UPDATED, -1).limit(sum(sizes))
+    documents = list(newest)[::-1]
     client.close()
-    groups: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
-    for position, document in enumerate(found):
-        groups[position // 400].append(document)
-    return list(groups.values())
+    ends = list(accumulate(sizes))
+    return [documents[end - size : end] for size, end in zip(sizes, ends, strict=True)]
 
 
 def prepare_floor(uri: str) -> None:
@@ -113,15 +110,6 @@ def prepare_floor(uri: str) -> None:
 
 
 OPTIONS = ("partialFilterExpression", "unique", "sparse")
-
-
-def with_fresh_ids(groups: list[list[dict[str, Any]]]) -> list[list[RawBSONDocument]]:
-    """The groups, `REPEATS` times, encoded."""
-    return [
-        [RawBSONDocument(bson.encode(document | {"_id": f"{document['type']}/{ordered_id()}"})) for document in group]
-        for _ in range(REPEATS)
-        for group in groups
-    ]
 
 
 def insert(uri: str, groups: list[list[RawBSONDocument]], in_flight: int) -> tuple[int, float]:

@@ -45,7 +45,7 @@ def write(path: Path, count: int) -> None:
 
 def load(path: Path, running: processes.Running) -> tuple[float, int]:
     """Seconds taken, and the loader's peak memory in bytes."""
-    command = [sys.executable, "-m", "fhir_server.cli.main", "load", str(path), "--base", running.url]
+    command = [sys.executable, "-m", "fhir_server.cli", "load", str(path), "--base", running.url]
     began = time.perf_counter()
     peak = 0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:

@@ -38,7 +38,7 @@ def figures() -> list[Limit]:
 def start(folder: str) -> tuple[float, int]:
     """Seconds from the command to a green `/ready`, and the worker's resident memory in bytes a while later."""
     port = processes.free_port()
-    command = [sys.executable, "-m", "fhir_server.cli.main", "run", "--open", "--no-demo"]
+    command = [sys.executable, "-m", "fhir_server.cli", "run", "--open", "--no-demo"]
     command += ["--port", str(port), "--data", folder]
     environment = {name: value for name, value in os.environ.items() if name != "MONGODB_URI"}
     began = time.perf_counter()
@@ -59,4 +59,4 @@ def start(folder: str) -> tuple[float, int]:
 
 
 def is_worker(pid: int) -> bool:
-    return b"fhir_server.workers" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b"fhir_server.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
