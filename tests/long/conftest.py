@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from pathlib import Path
@@ -22,9 +24,11 @@ def official_examples(pytestconfig: pytest.Config) -> Path:
     if not unpacked.exists():
         cache.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as directory:
-            npm = shutil.which("npm")
+            path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # Node.js is a development package
+            npm = shutil.which("npm", path=path)
             assert npm is not None, "npm is needed to fetch HL7's examples"
-            subprocess.run([npm, "pack", "--silent", f"{EXAMPLES}@{VERSION}"], cwd=directory, check=True)
+            command = [npm, "pack", "--silent", f"{EXAMPLES}@{VERSION}"]
+            subprocess.run(command, cwd=directory, env=os.environ | {"PATH": path}, check=True)
             (archive,) = Path(directory).glob("*.tgz")
             with tarfile.open(archive) as tar:
                 tar.extractall(directory, filter="data")
