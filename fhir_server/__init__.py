@@ -12,5 +12,6 @@ search          query to tree to plan; resource to entries; match
 document        names of collections, fields and indexes; the stored shape
 model           the frozen values that all layers share
 
-Beside them: settings (what can be configured) and embedded (the mongod that comes along). Below all: `resources`.
+Beside them: settings (what can be configured), logs, workers and worker (the server processes), and embedded (the
+mongod that comes along). Below all: `resources`.
 """

@@ -3,17 +3,21 @@
 Rule: its settings come from the environment. uvicorn's access log stays off: urls of searches hold patients' names.
 """
 
+import contextlib
+import resource
 import socket
 import sys
 from typing import Final
 
 import uvicorn
 
+from fhir_server import logs
 from fhir_server.follow import follow
 from fhir_server.settings import Settings
 
 APPLICATION: Final = "fhir_server.app:create"
 BACKLOG: Final = 2048
+OPEN_FILES: Final = 65_536
 
 
 def serve(descriptor: int, settings: Settings) -> None:
@@ -26,6 +30,7 @@ def serve(descriptor: int, settings: Settings) -> None:
             http="httptools",
             backlog=BACKLOG,
             access_log=False,
+            log_config=None,
             log_level="warning",
             lifespan="on",
             proxy_headers=False,
@@ -35,6 +40,16 @@ def serve(descriptor: int, settings: Settings) -> None:
         uvicorn.Server(config).run(sockets=[listener])
 
 
+def allow_open_files() -> None:
+    """Take as many connections as the system lets us: the usual soft limit of 1,024 is one crowd of idle clients."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    with contextlib.suppress(ValueError):  # systems may say a limit and mean a lower one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
 if __name__ == "__main__":
     follow(int(sys.argv[2]))
+    logs.configure()
+    allow_open_files()
     serve(int(sys.argv[1]), Settings())

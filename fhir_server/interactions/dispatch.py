@@ -32,11 +32,8 @@ async def dispatch(server: Server, request: FhirRequest) -> FhirResponse:
 def log(error: Exception, request: FhirRequest) -> None:
     """Record an error by its type and place. NOTE: never its message, which may hold what a patient's record says."""
     place = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    logger.error(
-        "request failed: %s",
-        type(error).__name__,
-        extra={"request_id": request.request_id, "interaction": request.interaction, "place": place},
-    )
+    fields = {"request_id": request.request_id, "interaction": request.interaction.value}
+    logger.error("request failed", extra=fields | {"error": type(error).__name__, "place": place})
 
 
 def find(server: Server, request: FhirRequest) -> Handler:
