@@ -15,6 +15,7 @@ from resources import json_codec, validation
 from resources.outcome import BadRequest, Issue, operation_outcome
 
 MODES = ("create", "update", "delete")
+SOME_RESOURCE = {"resourceType": "Basic", "code": {"text": "any"}}
 BASE_PROFILE = "http://hl7.org/fhir/StructureDefinition/"
 
 
@@ -39,16 +40,33 @@ async def validate(server: Server, access: Access, request: FhirRequest) -> Fhir
 
 
 def asked(request: FhirRequest) -> tuple[Json | None, str | None, str | None]:
-    """Resource, mode and profile, from the query, a Parameters resource, or a bare resource."""
+    """Resource, mode and profile, from the query, a Parameters resource, or a bare resource.
+
+    Raises BadRequest for a query parameter that $validate does not take, Unprocessable for invalid Parameters.
+    """
     query = dict(request.query)
+    if unknown := sorted(query.keys() - {"mode", "profile"}):
+        raise BadRequest(f"$validate takes mode and profile; {', '.join(unknown)} is not known.", code="not-supported")
     mode, profile = query.get("mode"), query.get("profile")
     body = request.body
     if isinstance(body, dict) and body.get("resourceType") == "Parameters" and request.type != "Parameters":
-        given = [part for part in body.get("parameter", ()) if isinstance(part, dict) and "name" in part]
+        validation.check(without_resources(body), "Parameters")
+        given = body.get("parameter", [])
         mode = parameters.one(given, "mode", "valueCode") or mode
         profile = parameters.one(given, "profile", "valueUri") or profile
         return parameters.one(given, "resource", "resource"), mode, profile
     return body, mode, profile
+
+
+def without_resources(body: Json) -> Json:
+    """The Parameters with a valid resource in the place of each one given: what is to be validated may be anything."""
+    parts = body.get("parameter")
+    if not isinstance(parts, list):
+        return body
+    shells = [
+        part | {"resource": SOME_RESOURCE} if isinstance(part, dict) and "resource" in part else part for part in parts
+    ]
+    return body | {"parameter": shells}
 
 
 def identity(request: FhirRequest, resource: Json, mode: str | None) -> list[Issue]:

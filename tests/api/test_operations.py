@@ -84,3 +84,17 @@ async def test_meta_add_and_delete_make_versions_and_are_idempotent(client: http
     assert (await client.get(f"{path}/$meta-add")).status_code == 405
     assert (await client.post(f"{path}/$meta-add", json=parameters(), headers=JSON)).status_code in (400, 422)
     assert (await client.post("Patient/none/$meta-add", json=body, headers=JSON)).status_code == 404
+    late = await client.post(f"{path}/$meta-add", json=body, headers=JSON | {"If-Match": 'W/"1"'})
+    assert late.status_code == 412
+
+
+async def test_malformed_parameters_are_refused(client: httpx.AsyncClient) -> None:
+    for body in (
+        {"resourceType": "Parameters", "parameter": 5},
+        {"resourceType": "Parameters", "parameter": [5]},
+        parameters(profile={"valueUri": 5}, resource={"resource": {"resourceType": "Patient"}}),
+        parameters(resource={"valueString": "x"}),
+    ):
+        for path in ("Patient/$validate", "Patient/1/$meta-add"):
+            assert (await client.post(path, json=body, headers=JSON)).status_code in (400, 404, 422)
+    assert (await client.post("Patient/$validate?colour=red", json={}, headers=JSON)).status_code == 400
