@@ -19,6 +19,7 @@ from bson.raw_bson import RawBSONDocument
 
 from fhir_server.document import layout
 from fhir_server.model import Json, Version
+from resources import json_codec
 from resources.outcome import PayloadTooLarge
 
 if TYPE_CHECKING:
@@ -45,11 +46,10 @@ def to_document(version: Version, resource: Json | None, extracted: Extracted | 
         document[layout.INDEX] = extracted.index
         document[layout.RANGES] = extracted.ranges
         document[layout.SORT] = extracted.sort
-    tree = _tree(version.text, resource) if version.text is not None and resource is not None else None
-    if tree is not None:
-        document[layout.TREE] = tree
-    encoded = bson.encode(document)
-    if len(encoded) > MAX_DOCUMENT_BYTES and document.pop(layout.TREE, None) is not None:
+    encoded = None
+    if version.text is not None and resource is not None:
+        encoded = _with_tree(document, version.text, resource)
+    if encoded is None:
         encoded = bson.encode(document)
     if len(encoded) > MAX_DOCUMENT_BYTES:
         raise PayloadTooLarge(
@@ -102,31 +102,18 @@ def _facts(version: Version) -> dict[str, Any]:
     return facts
 
 
-def _tree(text: bytes, resource: Json) -> RawBSONDocument | None:
-    """The resource as BSON, or None where it does not fit: size, depth, digits, members that MongoDB reserves."""
-    if len(text) > MAX_TREE_TEXT_BYTES or _is_deep(text, resource):
+def _with_tree(document: dict[str, Any], text: bytes, resource: Json) -> bytes | None:
+    """The document with the resource as a BSON tree, encoded; None where it does not fit: size, depth, digits, members
+    that MongoDB reserves. The document stays as it is."""
+    if len(text) > MAX_TREE_TEXT_BYTES:
+        return None
+    if text.count(b"{") + text.count(b"[") > MAX_TREE_DEPTH and json_codec.is_deeper(resource, MAX_TREE_DEPTH):
         return None
     try:
-        return RawBSONDocument(bson.encode(resource, check_keys=True, codec_options=_EXACT))
+        encoded = bson.encode({**document, layout.TREE: resource}, check_keys=True, codec_options=_EXACT)
     except (InvalidDocument, DecimalException, OverflowError):
         return None
-
-
-def _is_deep(text: bytes, resource: Json) -> bool:
-    """Whether the resource nests too deeply. Only a text with that many brackets is worth a walk."""
-    if text.count(b"{") + text.count(b"[") <= MAX_TREE_DEPTH:
-        return False
-    level: list[Any] = [resource]
-    for _ in range(MAX_TREE_DEPTH):
-        level = [
-            child
-            for value in level
-            for child in (value.values() if isinstance(value, dict) else value)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return False
-    return True
+    return encoded if len(encoded) <= MAX_DOCUMENT_BYTES else None
 
 
 def _decimal128(value: Any) -> Any:

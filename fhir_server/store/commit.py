@@ -144,21 +144,15 @@ async def write(db: Database, session: AsyncClientSession, prepared: Sequence[Pr
 
 
 def stamped(resource: Json, version: int, updated: int) -> Json:
-    """A copy with meta.versionId and meta.lastUpdated of this version; members stay in their order.
+    """A copy with meta.versionId and meta.lastUpdated of this version; where there was no meta, it follows the id.
 
     See https://hl7.org/fhir/R4/resource.html#Meta.
     """
     facts = {"versionId": str(version), "lastUpdated": instants.instant_text(updated)}
-    meta = resource.get("meta")
-    if meta is not None:
-        given = {name: value for name, value in meta.items() if name not in facts}
-        return {**resource, "meta": facts | given}
-    copy: Json = {}
-    for name, value in resource.items():
-        copy[name] = value
-        if name == "id":
-            copy["meta"] = facts
-    return copy
+    given = resource.get("meta")
+    if given is not None:
+        return {**resource, "meta": {**facts, **given, **facts}}
+    return {"resourceType": resource["resourceType"], "id": resource["id"], "meta": facts, **resource}
 
 
 def _encode(change: Change, base_url: str, updated: int) -> tuple[Version, RawBSONDocument, Extracted | None]:
