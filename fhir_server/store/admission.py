@@ -23,6 +23,10 @@ COPIES: Final = 2
 """A document is written to its collection and to the oplog."""
 KEYS_OF_A_DOCUMENT: Final = 6
 """Index keys that do not come from entries: `_id`, type, time."""
+USUAL_WEIGHT: Final = 8
+"""Weight of a byte of text: 8.0 over the Synthea Bundles."""
+GREATEST_WEIGHT: Final = 100
+"""Weight of a byte of text in an array of short names, of which each is an entry in several indexes."""
 DEFAULT_TRIGGER: Final = 0.10
 SAFETY: Final = 0.9
 UNKNOWN_CACHE_BYTES: Final = 1024**3
@@ -40,6 +44,16 @@ def weight(document: RawBSONDocument, extracted: Extracted | None) -> int:
         keys += len(extracted.index) * (2 if "date" in extracted.sort else 1)
         keys += len(extracted.ranges) + len(extracted.compartments)
     return len(document.raw) * COPIES + keys * ENTRY_BYTES
+
+
+def estimate(text_bytes: int) -> int:
+    """What changes usually weigh whose texts have so many bytes."""
+    return text_bytes * USUAL_WEIGHT
+
+
+def ceiling(text_bytes: int) -> int:
+    """More than changes weigh whose texts have so many bytes: even if there is an entry in every few of them."""
+    return text_bytes * GREATEST_WEIGHT
 
 
 async def budget(access: Access, db: Database, share: float) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -20,18 +20,19 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
 from fhir_server.access.limits import Access
-from fhir_server.document import codec, layout
-from fhir_server.model import Change, Commit, Condition, Json, Version
+from fhir_server.document import layout
+from fhir_server.model import Commit, Condition, Version
 from fhir_server.search import compile as compiling
-from fhir_server.search.extract import Extracted, extract
 from fhir_server.store import admission, reader
 from fhir_server.store.database import Database, Document
+from fhir_server.store.encoding import Draft, Encoded
 from fhir_server.store.guards import Guard
-from resources import instants, json_codec
 from resources.outcome import Conflict
 
-CHUNK_CHANGES: Final = 8
+TURN_CHANGES: Final = 8
 """Changes encoded before others may run: a large Bundle must not hold the event loop."""
+FIRST_CHUNK_CHANGES: Final = 16
+"""Commits of so many changes are encoded before they queue; of larger ones, so many before the first is sent."""
 CHUNK_BYTES: Final = 4 * 1024 * 1024
 """Documents sent to MongoDB at once."""
 DUPLICATE_KEY: Final = 11000
@@ -53,69 +54,59 @@ class ConditionChanged(Conflict):
         self.condition = condition
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """The document of `version`, which takes the place of the one numbered `replaces`."""
-
-    version: Version
-    replaces: int
-    document: RawBSONDocument
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A commit made ready: its documents encoded, its versions stamped.
+    """A commit made ready: its versions stamped, its documents encoded or to be encoded while it is written.
 
     `claims` are keys that exclude it from others with the same (conditions, guards); `weight` is what it needs of
-    mongod's cache, in bytes.
+    mongod's cache, in bytes: exact if it is encoded, else an estimate.
     """
 
     access: Access
     commit: Commit
-    versions: tuple[Version, ...]
-    inserts: tuple[RawBSONDocument, ...]
-    replacements: tuple[Replacement, ...]
-    superseded: tuple[RawBSONDocument, ...]
+    drafts: tuple[Draft, ...]
     claims: tuple[str, ...]
     guards: tuple[Guard, ...]
     weight: int
 
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """The new versions, in the order of the changes."""
+        return tuple(draft.encoded().version for draft in self.drafts)
+
 
 async def prepare(
-    access: Access, commit: Commit, base_url: str, stamp: Callable[[Version | None], int], guards: Sequence[Guard]
+    access: Access,
+    commit: Commit,
+    base_url: str,
+    stamp: Callable[[Version | None], int],
+    guards: Sequence[Guard],
+    budget: int,
 ) -> Prepared:
-    """Stamp, extract and encode all changes. `stamp` gives the time of a version (µs) that replaces another.
+    """Stamp all changes, and encode them, if they are few or if they might not fit into `budget` (bytes of cache).
 
-    Raises PayloadTooLarge for a resource that does not fit a document.
+    `stamp` gives the time of a version (µs) that replaces another. Raises PayloadTooLarge for a resource that does not
+    fit a document.
     """
-    versions: list[Version] = []
-    inserts: list[RawBSONDocument] = []
-    replacements: list[Replacement] = []
-    superseded: list[RawBSONDocument] = []
-    weight = 0
+    drafts: list[Draft] = []
     for number, change in enumerate(commit.changes, 1):
-        version, document, extracted = _encode(change, base_url, stamp(change.before))
-        versions.append(version)
-        weight += admission.weight(document, extracted)
-        if change.before is None:
-            inserts.append(document)
-        else:
-            replacements.append(Replacement(version, change.before.version, document))
-            old = codec.to_superseded(change.before, version.updated)
-            superseded.append(old)
-            weight += admission.weight(old, None)
-        if number % CHUNK_CHANGES == 0:
+        drafts.append(Draft(change, stamp(change.before), base_url))
+        if number % TURN_CHANGES == 0:
             await asyncio.sleep(0)
+    text_bytes = sum(draft.text_bytes for draft in drafts)
+    if len(drafts) <= FIRST_CHUNK_CHANGES or admission.ceiling(text_bytes) > budget:
+        weight = 0
+        async for chunk in _chunks(drafts):
+            weight += sum(encoded.weight for encoded in chunk)
+    else:
+        weight = admission.estimate(text_bytes)
     claims = {f"condition {condition.key}" for condition in commit.conditions}
     concerned = [(guard, guard.claims(commit)) for guard in guards]
     claims.update(*(keys for _, keys in concerned))
     return Prepared(
         access=access,
         commit=commit,
-        versions=tuple(versions),
-        inserts=tuple(inserts),
-        replacements=tuple(replacements),
-        superseded=tuple(superseded),
+        drafts=tuple(drafts),
         claims=tuple(sorted(claims)),
         guards=tuple(guard for guard, keys in concerned if keys),
         weight=weight,
@@ -125,47 +116,70 @@ async def prepare(
 async def write(db: Database, session: AsyncClientSession, prepared: Sequence[Prepared]) -> None:
     """Write commits in the transaction of `session`: all of them, or the transaction must be aborted.
 
-    Raises VersionChanged, ConditionChanged, what a guard raises, and the driver's errors.
+    Raises VersionChanged, ConditionChanged, what a guard raises, PayloadTooLarge, and the driver's errors.
     """
     for one in prepared:
         if one.claims:
             await _claim(db, session, one.claims)
             await _check_conditions(db, session, one)
-    for documents in _chunks([document for one in prepared for document in one.inserts]):
-        await _insert(db.resources, documents, session)
-    replacements = [replacement for one in prepared for replacement in one.replacements]
-    if replacements:
-        await _replace(db, session, replacements)
-        for documents in _chunks([document for one in prepared for document in one.superseded]):
-            await _insert(db.versions, documents, session)
+    drafts = [draft for one in prepared for draft in one.drafts]
+    new = [draft for draft in drafts if draft.change.before is None]
+    await _overlapping(_chunks(new), lambda chunk: _insert(db.resources, [one.document for one in chunk], session))
+    if len(new) < len(drafts):
+        others = [draft for draft in drafts if draft.change.before is not None]
+        await _overlapping(_chunks(others), lambda chunk: _replace(db, session, chunk))
     for one in prepared:
         for guard in one.guards:
             await guard.check(one.access, db, session, one.commit)
 
 
-def stamped(resource: Json, version: int, updated: int) -> Json:
-    """A copy with meta.versionId and meta.lastUpdated of this version; where there was no meta, it follows the id.
+async def _chunks(drafts: Sequence[Draft]) -> AsyncIterator[list[Encoded]]:
+    """The drafts encoded, in lists of at most CHUNK_BYTES (or one document).
 
-    See https://hl7.org/fhir/R4/resource.html#Meta.
+    Of those that are encoded only now, each list has twice as many as the one before: about as long as MongoDB takes
+    for one, Python takes for the next, and round trips stay few.
     """
-    facts = {"versionId": str(version), "lastUpdated": instants.instant_text(updated)}
-    given = resource.get("meta")
-    if given is not None:
-        return {**resource, "meta": {**facts, **given, **facts}}
-    return {"resourceType": resource["resourceType"], "id": resource["id"], "meta": facts, **resource}
+    chunk: list[Encoded] = []
+    filled = fresh = 0
+    most_fresh = FIRST_CHUNK_CHANGES
+    for draft in drafts:
+        is_fresh = not draft.is_encoded
+        encoded = draft.encoded()
+        size = len(encoded.document.raw)
+        if chunk and filled + size > CHUNK_BYTES:
+            yield chunk
+            chunk, filled = [], 0
+        chunk.append(encoded)
+        filled += size
+        fresh += is_fresh
+        if fresh == most_fresh:
+            yield chunk
+            chunk, filled, fresh = [], 0, 0
+            most_fresh *= 2
+        elif is_fresh and fresh % TURN_CHANGES == 0:
+            await asyncio.sleep(0)
+    if chunk:
+        yield chunk
 
 
-def _encode(change: Change, base_url: str, updated: int) -> tuple[Version, RawBSONDocument, Extracted | None]:
-    number = change.before.version + 1 if change.before else 1
-    resource = extracted = text = None
-    compartments: tuple[str, ...] = change.before.compartments if change.before else ()
-    if change.after is not None:
-        resource = stamped(change.after, number, updated)
-        extracted = extract(resource, base_url)
-        text = json_codec.encode(resource)
-        compartments = tuple(extracted.compartments)
-    version = Version(change.type, change.id, number, updated, change.method, text, compartments, change.blob)
-    return version, codec.to_document(version, resource, extracted), extracted
+async def _overlapping(
+    chunks: AsyncIterator[list[Encoded]], send: Callable[[list[Encoded]], Coroutine[Any, Any, None]]
+) -> None:
+    """Send one list after another; while MongoDB takes one, the next is encoded."""
+    sending: asyncio.Task[None] | None = None
+    try:
+        async for chunk in chunks:
+            if sending is not None:
+                await sending
+            sending = asyncio.create_task(send(chunk))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # the event loop writes to sockets at the end of a round: now it is on its way
+        if sending is not None:
+            await sending
+    except BaseException:
+        if sending is not None:  # a session takes one operation at a time, and the next is the abort
+            await asyncio.gather(sending, return_exceptions=True)
+        raise
 
 
 async def _claim(db: Database, session: AsyncClientSession, claims: Sequence[str]) -> None:
@@ -203,35 +217,24 @@ async def _insert(
         raise
 
 
-async def _replace(db: Database, session: AsyncClientSession, replacements: Sequence[Replacement]) -> None:
-    matched = 0
-    for chunk in _chunks(replacements, size=lambda replacement: len(replacement.document.raw)):
-        result = await db.resources.bulk_write(
-            [ReplaceOne({layout.ID: r.version.key, layout.VERSION: r.replaces}, r.document) for r in chunk],
-            session=session,
-        )
-        matched += result.matched_count
-    if matched != len(replacements):
-        raise VersionChanged(await _first_unmatched(db, session, replacements))
+async def _replace(db: Database, session: AsyncClientSession, chunk: Sequence[Encoded]) -> None:
+    """Put new versions in the place of those before, and these into `versions`."""
+    result = await db.resources.bulk_write(
+        [
+            ReplaceOne({layout.ID: one.version.key, layout.VERSION: one.version.version - 1}, one.document)
+            for one in chunk
+        ],
+        session=session,
+    )
+    if result.matched_count != len(chunk):
+        raise VersionChanged(await _first_unmatched(db, session, [one.version for one in chunk]))
+    await _insert(db.versions, [one.superseded for one in chunk if one.superseded is not None], session)
 
 
-async def _first_unmatched(db: Database, session: AsyncClientSession, replacements: Sequence[Replacement]) -> str:
+async def _first_unmatched(db: Database, session: AsyncClientSession, versions: Sequence[Version]) -> str:
     """The key that does not hold what was just written; asked within the transaction, which sees its own writes."""
-    keys = [replacement.version.key for replacement in replacements]
-    found = db.resources.find({layout.ID: {"$in": keys}}, {layout.UPDATED: 1}, session=session)
+    found = db.resources.find(
+        {layout.ID: {"$in": [version.key for version in versions]}}, {layout.UPDATED: 1}, session=session
+    )
     written = {document[layout.ID]: document[layout.UPDATED] async for document in found}
-    return next(r.version.key for r in replacements if written.get(r.version.key) != r.version.updated)
-
-
-def _chunks(items: Sequence[Any], *, size: Callable[[Any], int] = lambda document: len(document.raw)) -> Iterator[Any]:
-    """The items in order, in lists of at most CHUNK_BYTES (or one item)."""
-    chunk: list[Any] = []
-    filled = 0
-    for item in items:
-        if chunk and filled + size(item) > CHUNK_BYTES:
-            yield chunk
-            chunk, filled = [], 0
-        chunk.append(item)
-        filled += size(item)
-    if chunk:
-        yield chunk
+    return next(version.key for version in versions if written.get(version.key) != version.updated)

@@ -128,7 +128,7 @@ class Committer:
             raise Unavailable("The server is stopping. Try again.")
         prepared = await self._prepare(access, commit)
         self._admit(prepared)
-        keys = frozenset(version.key for version in prepared.versions).union(prepared.claims)
+        keys = frozenset(f"{change.type}/{change.id}" for change in commit.changes).union(prepared.claims)
         waiting = _Waiting(prepared, keys, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._launch_soon()
@@ -137,9 +137,9 @@ class Committer:
 
     async def _prepare(self, access: Access, commit: Commit) -> Prepared:
         """Encode the changes; Bundles one after another, so that together they leave the event loop to others."""
-        turn = self._encoding if len(commit.changes) > committing.CHUNK_CHANGES else contextlib.nullcontext()
+        turn = self._encoding if len(commit.changes) > committing.TURN_CHANGES else contextlib.nullcontext()
         async with turn:
-            return await committing.prepare(access, commit, self._base_url, self._stamp, self._guards)
+            return await committing.prepare(access, commit, self._base_url, self._stamp, self._guards, self._budget)
 
     def _stamp(self, before: Version | None) -> int:
         """The time of a new version: strictly increasing here, and later than the version it replaces."""
@@ -150,7 +150,7 @@ class Committer:
         """Refuse what can never fit, before anything is written."""
         if prepared.weight > max(LARGE_WEIGHT, self._budget):
             raise PayloadTooLarge(
-                f"These {len(prepared.versions)} changes need {prepared.weight / 1e6:.0f} MB of MongoDB's cache in one "
+                f"These {len(prepared.drafts)} changes need {prepared.weight / 1e6:.0f} MB of MongoDB's cache in one "
                 f"transaction, and {self._budget / 1e6:.0f} MB of it are for that. Divide the Bundle, or give mongod "
                 "a larger cache (--wiredTigerCacheSizeGB).",
                 code="too-costly",

@@ -1,0 +1,99 @@
+"""Changes on their way to MongoDB: stamped with number and time, then encoded as documents.
+
+Rule: the text is made at once, the document when it is needed and only once; a transaction that is tried again sends
+the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bson.raw_bson import RawBSONDocument
+
+from fhir_server.document import codec
+from fhir_server.model import Change, Json, Version
+from fhir_server.search.extract import extract
+from fhir_server.store import admission
+from resources import instants, json_codec
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What is sent for one change: its document, and that of the version it replaces, if there is one. `weight` is
+    what they need of mongod's cache, in bytes."""
+
+    version: Version
+    document: RawBSONDocument
+    superseded: RawBSONDocument | None
+    weight: int
+
+
+@dataclass(slots=True, eq=False)
+class Draft:
+    """A change with the time (µs since the epoch), the number and the text of its new version.
+
+    base_url: the server's own, whose references count as relative.
+    """
+
+    change: Change
+    updated: int
+    base_url: str
+    number: int = field(init=False)
+    text: bytes | None = field(init=False, default=None)
+    _resource: Json | None = field(init=False, default=None)
+    _encoded: Encoded | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        before, after = self.change.before, self.change.after
+        self.number = before.version + 1 if before else 1
+        if after is not None:
+            self._resource = stamped(after, self.number, self.updated)
+            self.text = json_codec.encode(self._resource)
+
+    @property
+    def text_bytes(self) -> int:
+        """Size of the text, together with that of the version it replaces."""
+        before = self.change.before
+        return len(self.text or b"") + len(before.text or b"" if before else b"")
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether `encoded` costs nothing more."""
+        return self._encoded is not None
+
+    def encoded(self) -> Encoded:
+        """The documents, made at the first call. Raises PayloadTooLarge for a resource that does not fit one."""
+        if self._encoded is None:
+            self._encoded = self._encode()
+            self._resource = None
+        return self._encoded
+
+    def _encode(self) -> Encoded:
+        change, before = self.change, self.change.before
+        extracted = None
+        compartments: tuple[str, ...] = before.compartments if before else ()
+        if self._resource is not None:
+            extracted = extract(self._resource, self.base_url)
+            compartments = tuple(extracted.compartments)
+        version = Version(
+            change.type, change.id, self.number, self.updated, change.method, self.text, compartments, change.blob
+        )
+        document = codec.to_document(version, self._resource, extracted)
+        weight = admission.weight(document, extracted)
+        superseded = None
+        if before is not None:
+            superseded = codec.to_superseded(before, self.updated)
+            weight += admission.weight(superseded, None)
+        return Encoded(version, document, superseded, weight)
+
+
+def stamped(resource: Json, version: int, updated: int) -> Json:
+    """A copy with meta.versionId and meta.lastUpdated of this version; where there was no meta, it follows the id.
+
+    See https://hl7.org/fhir/R4/resource.html#Meta.
+    """
+    facts = {"versionId": str(version), "lastUpdated": instants.instant_text(updated)}
+    given = resource.get("meta")
+    if given is not None:
+        return {**resource, "meta": {**facts, **given, **facts}}
+    return {"resourceType": resource["resourceType"], "id": resource["id"], "meta": facts, **resource}
