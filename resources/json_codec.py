@@ -27,8 +27,11 @@ _TOO_DEEP = f"The body is nested more than {MAX_DEPTH} levels deep."
 _BOM = b"\xef\xbb\xbf"
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _LONG = b"0" * 19
+_DEEP = b"\n" + b" " * MAX_DEPTH
 _INT64 = range(-(2**63), 2**63)
-_HIDING = re.compile(rb"\\u00(?:00|3[aA])")
+_WHITE_SPACE = b" \t\r\n"
+_NUL = re.compile(rb"\\u0000")
+_ESCAPED_COLON = re.compile(rb"\\u003[aA]")
 _NEGATIVE_ZERO = re.compile(rb"-0(?=[\s,\]}]|$)")
 
 
@@ -73,6 +76,13 @@ def decimal(text: str) -> Decimal:
     return value if str(value) == text else Numeral(text)
 
 
+def _fraction(text: str) -> Decimal:
+    """As `decimal`, of what msgspec found to be a number; nearly all of them are through at the first line."""
+    if len(text) <= MAX_DIGITS and "e" not in text and "E" not in text and "0.000000" not in text:
+        return Decimal(text)
+    return decimal(text)
+
+
 def number(text: str) -> int | Decimal:
     """The value of a JSON number as `decode` gives it; raises ValueError as `decimal` does."""
     if text == "-0" or not text.removeprefix("-").isdigit():
@@ -86,7 +96,7 @@ def _raw(value: Any) -> msgspec.Raw:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-_decoder = msgspec.json.Decoder(float_hook=decimal)
+_decoder = msgspec.json.Decoder(float_hook=_fraction)
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_raw)
 _sorting_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_raw, order="sorted")
 
@@ -102,31 +112,37 @@ def decode(raw: bytes) -> Any:
     try:
         value = _decoder.decode(raw)
         again = _encoder.encode(value)
+        indented = msgspec.json.format(again, indent=1)
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         return _decode_carefully(raw)
-    # msgspec keeps the last of two members of one name: each that it dropped took at least one colon with it. Only an
-    # escaped colon could hide that, and only an escape can bring U+0000 this far.
-    if b"\\u" in raw and _HIDING.search(raw):
+    if _is_less(again, raw) or _NUL.search(again) or _has_long_integer(again):
         return _decode_carefully(raw)
-    if again != raw and (raw.count(b":") != again.count(b":") or _NEGATIVE_ZERO.search(raw)):
-        return _decode_carefully(raw)
-    if _has_long_integer(raw):
-        return _decode_carefully(raw)
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
+    if _DEEP in indented and is_deeper(value, MAX_DEPTH):
         return _decode_carefully(raw)
     return value
 
 
-def _has_long_integer(raw: bytes) -> bool:
+def _is_less(again: bytes, raw: bytes) -> bool:
+    """Whether `again`, the compact text of what msgspec made of `raw`, may lack something: of two members of one name
+    it keeps the last, and of -0 only the 0.
+
+    No value of `again` is longer than it was in `raw`, escapes become shorter. So where the two are equal but for white
+    space, nothing is missing. Else each member that was dropped took at least one colon with it, which only an escaped
+    colon could hide.
+    """
+    if again == raw or again.translate(None, _WHITE_SPACE) == raw.translate(None, _WHITE_SPACE):
+        return False
+    return bool(raw.count(b":") != again.count(b":") or _ESCAPED_COLON.search(raw) or _NEGATIVE_ZERO.search(raw))
+
+
+def _has_long_integer(compact: bytes) -> bool:
     """Whether there may be an integer over 64 bits. Long digits in a text, as in Synthea's narratives, are told apart
     by what stands before them: a member's name, or the beginning or a comma of an array."""
-    zeros = raw.translate(_DIGITS_AS_ZERO)
+    zeros = compact.translate(_DIGITS_AS_ZERO)
     start = zeros.find(_LONG)
     while start >= 0:
-        before = raw[max(0, start - 64) : start].rstrip(b"-").rstrip()
-        if not before or before.endswith((b",", b"[")):
-            return True
-        if before.endswith(b":") and before[:-1].rstrip()[-1:] in (b'"', b""):
+        before = compact[max(0, start - 3) : start].removesuffix(b"-")
+        if not before or before.endswith((b",", b"[", b'":')):
             return True
         start = zeros.find(_LONG, start + len(_LONG))
     return False
