@@ -112,7 +112,7 @@ def patient(token: str, choice: random.Random) -> dict[str, Any]:
     return {
         "resourceType": "Patient",
         "identifier": [{"system": COMMIT_SYSTEM, "value": token}],
-        "name": [{"family": f"Family{choice.randrange(1000)}", "given": ["x" * choice.randrange(400)]}],
+        "name": [{"family": f"Family{choice.randrange(1000)}", "given": ["x" * choice.randrange(1, 400)]}],
     }
 
 
