@@ -17,6 +17,8 @@ from resources.xml_shapes import FHIR, Field, Shape, shape
 Json = dict[str, Any]
 _SCHEMA_LOCATION = "http://www.w3.org/2001/XMLSchema-instance schemaLocation"
 _MAX_PROBLEMS = 50
+_MAX_PREFIXES = 50
+"""Namespace prefixes of one document: each that a div leans on is written into it."""
 
 
 class _Frame:
@@ -66,6 +68,8 @@ class Reader:
     def _namespace(self, prefix: str | None, uri: str) -> None:
         if prefix is not None:
             self._prefixes[prefix] = uri
+        if len(self._prefixes) > _MAX_PREFIXES:
+            raise BadRequest(f"The body declares more than {_MAX_PREFIXES} namespace prefixes.", code="too-costly")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if self._skipped:

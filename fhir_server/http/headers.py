@@ -72,7 +72,7 @@ def preconditions(headers: Headers, type_: str | None) -> Preconditions:
     criteria = text(headers, b"if-none-exist")
     return Preconditions(
         if_match=address.version_of(if_match, "If-Match") if if_match else None,
-        if_none_match=address.version_of(if_none_match, "If-None-Match") if if_none_match else None,
+        if_none_match=address.versions_of(if_none_match, "If-None-Match") if if_none_match else (),
         if_modified_since=_http_date(text(headers, b"if-modified-since")),
         if_none_exist=address.criteria(criteria, str(type_), "If-None-Exist") if b"if-none-exist" in headers else None,
     )
@@ -83,7 +83,7 @@ def _http_date(value: str) -> datetime | None:
         return None
     try:
         found = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 

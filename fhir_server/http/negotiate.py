@@ -146,14 +146,15 @@ def _version_fits(each: MediaType) -> bool:
 
 
 def binary_types(accept: str) -> str | None:
-    """For a read of a Binary: the Accept value when the content itself is wanted, None when it names a FHIR type.
+    """For a read of a Binary: the Accept value when the content itself is wanted, None when the resource is.
 
-    See https://hl7.org/fhir/R4/binary.html#rest: only the FHIR types by name ask for the resource.
+    See https://hl7.org/fhir/R4/binary.html#rest: only the FHIR types by name ask for the resource, where no other type
+    or range is given more weight.
     """
-    for part in accept.split(","):
-        if media_type(part).name in (FHIR_JSON, FHIR_XML):
-            return None
-    return accept or "*/*"
+    weights = {(each := media_type(part)).name: _weight(each) for part in accept.split(",")}
+    resource = max(weights.get(FHIR_JSON, 0.0), weights.get(FHIR_XML, 0.0))
+    content = max((weight for name, weight in weights.items() if name not in (FHIR_JSON, FHIR_XML)), default=0.0)
+    return None if resource and resource >= content else accept or "*/*"
 
 
 @lru_cache(maxsize=256)

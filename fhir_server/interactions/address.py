@@ -223,6 +223,11 @@ def version_of(tag: str, name: str) -> str:
     raise BadRequest(f"{name} must be one version like W/\"3\", or *; found '{shown(tag)}'.", code="value")
 
 
+def versions_of(tags: str, name: str) -> tuple[str, ...]:
+    """The version ids of a list of entity tags (RFC 9110 §13.1.2), or `*`. Raises BadRequest."""
+    return tuple(version_of(tag, name) for tag in tags.split(","))
+
+
 def criteria(text: str, type_: str, name: str) -> Pairs:
     """The search parameters of If-None-Exist: `identifier=…`, also written `?identifier=…` or `Patient?identifier=…`.
 

@@ -280,6 +280,10 @@ def _version(text: str, _type: str) -> str:
     return address.version_of(text, "The version")
 
 
+def _versions(text: str, type_: str) -> tuple[str, ...]:
+    return (_version(text, type_),)
+
+
 def _moment(text: str, _type: str) -> datetime:
     try:
         return datetime.fromtimestamp(instants.parse_instant(text) // 1_000_000, UTC)
@@ -295,7 +299,7 @@ _READS = frozenset({Interaction.READ, Interaction.VREAD})
 _CHANGES = frozenset({Interaction.UPDATE, Interaction.PATCH, Interaction.DELETE})
 _CONDITIONS: Mapping[str, tuple[str, frozenset[Interaction], Callable[[str, str], Any]]] = {
     "ifMatch": ("if_match", _CHANGES, _version),
-    "ifNoneMatch": ("if_none_match", _READS | {Interaction.UPDATE}, _version),
+    "ifNoneMatch": ("if_none_match", _READS | {Interaction.UPDATE}, _versions),
     "ifModifiedSince": ("if_modified_since", _READS, _moment),
     "ifNoneExist": ("if_none_exist", frozenset({Interaction.CREATE}), _criteria),
 }

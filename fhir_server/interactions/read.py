@@ -48,8 +48,8 @@ def answer(server: Server, access: Access, request: FhirRequest, version: Versio
 
 def is_fresh(when: Preconditions, version: Version) -> bool:
     """Whether the client's copy is this version. If-None-Match goes before If-Modified-Since (RFC 9110 §13.2.2)."""
-    if when.if_none_match is not None:
-        return when.if_none_match in ("*", str(version.version))
+    if when.if_none_match:
+        return not {"*", str(version.version)}.isdisjoint(when.if_none_match)
     if when.if_modified_since is not None:
         return version.last_updated.replace(microsecond=0) <= when.if_modified_since
     return False

@@ -26,7 +26,7 @@ from resources.registry import RESOURCE_TYPES
 LONGEST_VALUE = 4000
 """Characters of one parameter's value."""
 MOST_VALUES = 1000
-"""Values of one parameter, joined by commas."""
+"""Values of all parameters of a search together."""
 MOST_TESTS = 3000
 """Tests that one parameter may become; over all types each value is one for each type."""
 CURSOR = "_cursor"
@@ -50,6 +50,8 @@ class _Reading:
     now_ms: int
     max_count: int
     count: int
+    values: int = 0
+    """How many values there are in all."""
     types: tuple[str, ...] = ()
     tests: list[Expr] = field(default_factory=list)
     sort: tuple[SortKey, ...] = ()
@@ -144,8 +146,9 @@ def _test(reading: _Reading, code: str, modifier: str | None, text: str, shown: 
         raise BadRequest(f"Search parameter {code} ({parameter.type}) {_NOT_YET}", code="not-supported")
     _check_modifier(parameter, modifier)
     values = split(text, ",")
-    if len(values) > MOST_VALUES:
-        raise BadRequest(f"Search parameter {shown}: at most {MOST_VALUES} values can be joined by commas")
+    reading.values += len(values)
+    if reading.values > MOST_VALUES:
+        raise BadRequest(f"Search parameter {shown}: at most {MOST_VALUES} values can be given in one search")
     if not all(values):
         raise BadRequest(f"Search parameter {shown}={text[:80]}: an empty value between commas; a comma itself is \\,")
     types = (reading.type,) if reading.type or code in WITHOUT_ENTRIES else sorted(RESOURCE_TYPES)

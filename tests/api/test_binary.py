@@ -41,7 +41,10 @@ async def test_a_binary_as_a_fhir_resource_comes_back_as_both(client: httpx.Asyn
     assert made.status_code == 201, made.text
     path = f"Binary/{made.json()['id']}"
 
-    assert (await client.get(path, headers={"Accept": "image/png"})).content == PDF
+    for accept in ("image/png", "*/*", "image/png, application/fhir+json;q=0.5", ""):
+        assert (await client.get(path, headers={"Accept": accept})).content == PDF
+    weighted = await client.get(path, headers={"Accept": "application/fhir+json, image/png;q=0.5"})
+    assert weighted.json()["data"] == body["data"]
     assert (await client.get(path, headers=FHIR)).json()["data"] == body["data"]
     assert (await client.get(f"{path}?_format=json")).json()["data"] == body["data"]
 

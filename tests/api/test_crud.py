@@ -168,6 +168,8 @@ async def test_reads_with_a_known_version_are_304(client: httpx.AsyncClient) -> 
 
     for headers in (
         {"If-None-Match": 'W/"1"'},
+        {"If-None-Match": 'W/"7", W/"1"'},
+        {"If-None-Match": "*"},
         {"If-Modified-Since": made.headers["Last-Modified"]},
     ):
         answer = await client.get(f"Patient/{id_}", headers=headers)
@@ -175,6 +177,7 @@ async def test_reads_with_a_known_version_are_304(client: httpx.AsyncClient) -> 
     for headers in (
         {"If-None-Match": 'W/"2"'},
         {"If-Modified-Since": "Tue, 01 Jan 2019 00:00:00 GMT"},
+        {"If-Modified-Since": "Tue, 01 Jan 99999999999 00:00:00 GMT"},
         {"If-None-Match": 'W/"2"', "If-Modified-Since": made.headers["Last-Modified"]},
     ):
         assert (await client.get(f"Patient/{id_}", headers=headers)).status_code == 200

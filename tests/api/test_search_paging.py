@@ -125,6 +125,13 @@ async def test_what_is_wrong_is_a_400_that_names_it(client: httpx.AsyncClient, q
     assert query.partition("=")[0].partition(":")[0].partition(".")[0] in issue["diagnostics"]
 
 
+async def test_a_search_has_a_thousand_values_at_most(client: httpx.AsyncClient) -> None:
+    dates = ",".join(["2024"] * 600)
+    answer = await client.post("Patient/_search", data={"birthdate": [dates, dates]})
+    assert answer.status_code == 400
+    assert "birthdate" in answer.json()["issue"][0]["diagnostics"]
+
+
 async def test_a_cursor_of_another_query_is_refused(client: httpx.AsyncClient, mark: str) -> None:
     bundle = (await client.get("Observation", params={"identifier": mark, "_count": "5"})).json()
     cursor = httpx.URL(bundle["link"][1]["url"]).params["_cursor"]

@@ -38,8 +38,8 @@ def test_prefer(value: str, expected: Prefer) -> None:
         ("if-match", 'W/"3"', Preconditions(if_match="3")),
         ("if-match", '"3"', Preconditions(if_match="3")),
         ("if-match", "*", Preconditions(if_match="*")),
-        ("if-none-match", "*", Preconditions(if_none_match="*")),
-        ("if-none-match", 'W/"12"', Preconditions(if_none_match="12")),
+        ("if-none-match", "*", Preconditions(if_none_match=("*",))),
+        ("if-none-match", 'W/"12"', Preconditions(if_none_match=("12",))),
         (
             "if-modified-since",
             "Sun, 06 Nov 1994 08:49:37 GMT",

@@ -92,7 +92,7 @@ async def test_what_is_refused(method: str, url: str, resource: Any) -> None:
 async def test_preconditions() -> None:
     found = await understood("GET", "Patient/1", ifNoneMatch='W/"3"', ifModifiedSince="2026-01-31T12:00:00+01:00")
     moment = datetime(2026, 1, 31, 11, tzinfo=UTC)
-    assert found.when == Preconditions(if_none_match="3", if_modified_since=moment)
+    assert found.when == Preconditions(if_none_match=("3",), if_modified_since=moment)
     found = await understood("PUT", "Patient/1", PATIENT, ifMatch='W/"3"')
     assert found.when == Preconditions(if_match="3")
     found = await understood("POST", "Patient", PATIENT, ifNoneExist="Patient?identifier=a%7Cb&active=true")

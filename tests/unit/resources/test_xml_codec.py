@@ -238,3 +238,9 @@ def test_what_is_unknown_is_read_over_at_any_depth() -> None:
 def test_what_xml_cannot_carry_is_not_dropped_but_refused(resource: Json, words: str) -> None:
     with pytest.raises(NotAcceptable, match=words):
         xml_codec.encode(resource)
+
+
+def test_a_document_declares_few_namespace_prefixes() -> None:
+    declared = " ".join(f'xmlns:p{number}="urn:{number}"' for number in range(60))
+    with pytest.raises(BadRequest, match="namespace prefixes"):
+        xml_codec.decode(f'<Patient xmlns="http://hl7.org/fhir" {declared}/>'.encode())
