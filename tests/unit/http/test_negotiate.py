@@ -127,7 +127,8 @@ def test_gzip(header: str, expected: bool) -> None:
         ("application/pdf", "application/pdf"),
         ("application/json", "application/json"),
         ("application/fhir+json", None),
-        ("image/png, application/fhir+xml;q=0.1", None),
+        ("image/png, application/fhir+xml;q=0.1", "image/png, application/fhir+xml;q=0.1"),
+        ("image/png;q=0.1, application/fhir+xml", None),
     ],
 )
 def test_binary_comes_as_itself_unless_fhir_is_named(accept: str, wanted: str | None) -> None:
