@@ -30,6 +30,7 @@ from fhir_server.store import blobs, database, schema
 from fhir_server.store.committer import Committer, now_us
 from fhir_server.store.database import Database
 from fhir_server.store.guards import Guard, ReferentialIntegrity
+from fhir_server.store.lookup import Lookup
 from resources.outcome import FhirError
 from resources.parameters import BASE
 
@@ -106,7 +107,9 @@ async def _open(settings: Settings, door: Door, db: Database, committer: Committ
         return False
     if settings.cursor_secret is not None:
         secret = settings.cursor_secret.encode()
-    door.open(Server(settings, db, committer, BASE, secret, INTERACTIONS, OPERATIONS, ordered_id, now_us, Turns()))
+    door.open(
+        Server(settings, db, committer, BASE, secret, INTERACTIONS, OPERATIONS, ordered_id, now_us, Lookup(db), Turns())
+    )
     _settle_memory()
     return True
 

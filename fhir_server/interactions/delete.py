@@ -9,7 +9,6 @@ from fhir_server.interactions import conditional
 from fhir_server.interactions.server import Server
 from fhir_server.interactions.writing import Step, carry_out, check_if_match
 from fhir_server.model import Change, Commit, FhirRequest, FhirResponse, Version
-from fhir_server.store import reader
 from fhir_server.store.committer import VersionChanged
 from resources import json_codec
 from resources.outcome import Conflict, Issue, operation_outcome
@@ -29,7 +28,7 @@ async def delete(server: Server, access: Access, request: FhirRequest) -> FhirRe
 async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
     """The step of a delete: reads what is to be deleted, or finds it by the criteria."""
     if request.id is not None:
-        current = await reader.read(access, server.database, str(request.type), request.id)
+        current = await server.lookup.read(access, str(request.type), request.id)
         return step(request, current)
     match = await conditional.find(server, access, str(request.type), request.query)
     return step(request, match.version)

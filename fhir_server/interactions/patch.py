@@ -9,7 +9,6 @@ from fhir_server.interactions.server import Server
 from fhir_server.interactions.update import is_unchanged
 from fhir_server.interactions.writing import Step, carry_out, check_if_match
 from fhir_server.model import Change, FhirRequest, FhirResponse, Json, Version
-from fhir_server.store import reader
 from resources import json_codec, patch_fhirpath, patch_json, validation
 from resources.outcome import BadRequest, NotFound, Unprocessable
 
@@ -22,7 +21,7 @@ async def patch(server: Server, access: Access, request: FhirRequest) -> FhirRes
 async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
     """The step of a patch: reads what is to be patched, or finds it by the criteria."""
     if request.id is not None:
-        current = await reader.read(access, server.database, str(request.type), request.id)
+        current = await server.lookup.read(access, str(request.type), request.id)
         return step(request, current)
     match = await conditional.find(server, access, str(request.type), request.query)
     if match.version is None:

@@ -17,6 +17,7 @@ from fhir_server.model import FhirRequest, FhirResponse, Interaction
 from fhir_server.settings import Settings
 from fhir_server.store.committer import Committer
 from fhir_server.store.database import Database
+from fhir_server.store.lookup import Lookup
 from resources.parameters import ParameterSet
 
 Handler = Callable[["Server", Access, FhirRequest], Awaitable[FhirResponse]]
@@ -59,6 +60,8 @@ class Server:
     new_id: Callable[[], str]
     clock: Callable[[], int]
     """Microseconds since the epoch."""
+    lookup: Lookup
+    """Reads what single writes replace."""
     turns: Turns
     """By resource (`Patient/1`) or criteria."""
 

@@ -8,7 +8,7 @@ from fhir_server.interactions.create import with_id
 from fhir_server.interactions.server import Server
 from fhir_server.interactions.writing import Step, carry_out, check_body, check_if_match
 from fhir_server.model import Change, Condition, FhirRequest, FhirResponse, Json, Version
-from fhir_server.store import reader
+from fhir_server.store.encoding import stamped
 from resources import json_codec, validation
 from resources.outcome import BadRequest, PreconditionFailed
 
@@ -24,7 +24,7 @@ async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
     """The step of an update: reads what it replaces, or finds it by the criteria."""
     check_body(request)
     if request.id is not None:
-        current = await reader.read(access, server.database, str(request.type), request.id)
+        current = await server.lookup.read(access, str(request.type), request.id)
         return step(request, current)
     match = await conditional.find(server, access, str(request.type), request.query)
     if match.version is not None:
@@ -38,7 +38,7 @@ async def prepare_new(server: Server, access: Access, request: FhirRequest, cond
     if wanted is None:
         made = step(request, None, server.new_id())
     else:
-        current = await reader.read(access, server.database, str(request.type), str(wanted))
+        current = await server.lookup.read(access, str(request.type), str(wanted))
         if current is not None and not current.deleted:
             raise PreconditionFailed(
                 f"The criteria match nothing, but {request.type}/{wanted}, which the body names, exists."
@@ -57,7 +57,7 @@ def step(request: FhirRequest, current: Version | None, id_: str | None = None) 
     body: Json = request.body
     check_id(request, body, name)
     check_if_match(request.when, current, f"{request.type}/{name}")
-    if request.when.if_none_match == "*" and current is not None and not current.deleted:
+    if "*" in request.when.if_none_match and current is not None and not current.deleted:
         raise PreconditionFailed(f"{request.type}/{name} exists, and If-None-Match: * allows a create only.")
     validation.check(body, str(request.type))
     after = with_id(body, name)
@@ -90,6 +90,8 @@ def is_unchanged(current: Version, after: Json) -> bool:
     """
     if current.text is None or current.blob is not None:
         return False
+    if len(json_codec.encode(stamped(after, current.version, current.updated))) != len(current.text):
+        return False  # the same members in another order are as long
     return canonical(json_codec.decode(current.text)) == canonical(after)
 
 

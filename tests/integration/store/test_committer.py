@@ -230,6 +230,19 @@ async def test_what_cannot_fit_the_cache_is_refused_before_anything_is_written(d
     assert (await commit(committer, created("a"))).version == 1
 
 
+async def test_a_large_commit_that_fails_late_leaves_nothing(db: Database, committer: Committer) -> None:
+    used = await commit(committer, created("n150"))
+    with pytest.raises(VersionChanged, match="Patient/n150"):
+        await committer.commit(ACCESS, Commit(tuple(created(f"n{number}") for number in range(200))))
+    invalid = Change("POST", "Patient", "invalid", None, {"resourceType": "Patient", "id": "invalid", "name": [1]})
+    with pytest.raises(AttributeError):  # found out while the first of them are being inserted
+        await committer.commit(ACCESS, Commit((*(created(f"n{number}") for number in range(60)), invalid)))
+    assert await db.resources.count_documents({}) == 1
+    versions = await committer.commit(ACCESS, Commit((replaced(used), *(created(f"n{n}") for n in range(100)))))
+    assert [version.key for version in versions] == ["Patient/n150", *(f"Patient/n{n}" for n in range(100))]
+    assert await db.resources.count_documents({}) == 101
+
+
 async def test_large_commits_at_once_are_let_in_one_by_one_and_others_go_on(db: Database) -> None:
     committer = Committer(db, base_url=BASE_URL, cache_share=0.006)
     await committer.start()
