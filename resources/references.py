@@ -19,6 +19,8 @@ Json = dict[str, Any]
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 """The form of a resource's id (https://hl7.org/fhir/R4/datatypes.html#id)."""
 
+_Mapping = Callable[[str], str | None]
+
 _RELATIVE = re.compile(
     r"([A-Z][A-Za-z]*)/([A-Za-z0-9\-.]{1,64})(?:/_history/([A-Za-z0-9\-.]{1,64}))?(?:#(\S*))?", re.ASCII
 )
@@ -102,7 +104,7 @@ def references_in(resource: Json) -> Iterator[tuple[Json, str, str]]:
     return iter(found)
 
 
-def rewrite(resource: Json, mapping: Callable[[str], str | None]) -> Json:
+def rewrite(resource: Json, mapping: _Mapping) -> Json:
     """The resource with each link replaced by what `mapping` gives for it; where that is None the link stays.
 
     Links are `Reference.reference`, elements of type uri, url, oid and uuid, and `href` and `src` in narrative, in
@@ -163,13 +165,18 @@ def _collect(node: Json, plan: _Plan, found: list[tuple[Json, str, str]]) -> Non
                 _collect(item, step if isinstance(step, dict) else _plan_of(item), found)
 
 
-def _rewritten(node: Json, plan: _Plan, mapping: Callable[[str], str | None]) -> Json:
+def _rewritten(node: Json, plan: _Plan, mapping: _Mapping) -> Json:
     changed: Json | None = None
     for name, value in node.items():
-        step = plan.get(name)
-        if step is None:
+        if name not in plan:
             continue
-        new = _stepped(value, step, mapping)
+        step = plan[name]
+        if type(value) is str and (step is _LINK or step is _REFERENCE):  # most of all, so without a call
+            new = mapping(value)
+            if new is None:
+                continue
+        else:
+            new = _stepped(value, step, mapping)
         if new is not value:
             if changed is None:
                 changed = dict(node)
@@ -177,21 +184,28 @@ def _rewritten(node: Json, plan: _Plan, mapping: Callable[[str], str | None]) ->
     return node if changed is None else changed
 
 
-def _stepped(value: Any, step: str | _Plan, mapping: Callable[[str], str | None]) -> Any:
-    if isinstance(value, list):
+def _stepped(value: Any, step: str | _Plan, mapping: _Mapping) -> Any:
+    if type(value) is dict:
+        return _rewritten(value, step if type(step) is dict else _plan_of(value), mapping)
+    if type(value) is list:
         items = [_stepped(item, step, mapping) for item in value]
         return items if any(map(is_not, items, value)) else value
-    if isinstance(value, dict):
-        return _rewritten(value, step if isinstance(step, dict) else _plan_of(value), mapping)
-    if isinstance(value, str) and (step is _LINK or step is _REFERENCE):
-        new = mapping(value)
-        return value if new is None else new
-    if step is _DIV and isinstance(value, str) and ("href" in value or "src" in value):
-        return _LINK_IN_DIV.sub(lambda match: _attribute(match, mapping), value)
+    if type(value) is str:
+        if step is _DIV:
+            return _div_rewritten(value, mapping)
+        if step is _LINK or step is _REFERENCE:
+            new = mapping(value)
+            return value if new is None else new
     return value
 
 
-def _attribute(match: re.Match[str], mapping: Callable[[str], str | None]) -> str:
+def _div_rewritten(div: str, mapping: _Mapping) -> str:
+    if "href" in div or "src" in div:
+        return _LINK_IN_DIV.sub(lambda match: _attribute(match, mapping), div)
+    return div
+
+
+def _attribute(match: re.Match[str], mapping: _Mapping) -> str:
     quoted = match[2]
     new = mapping(unescape(quoted[1:-1]))
     return match[0] if new is None else f"{match[1]}{quoted[0]}{escape(new)}{quoted[0]}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from fhir_server.access.limits import Access
 from fhir_server.interactions import address, bundle_entries, conditional
-from fhir_server.interactions.bundle_entries import CHUNK, Entry
+from fhir_server.interactions.bundle_entries import CHUNK
 from fhir_server.interactions.bundle_targets import Failures, Target, side_by_side
 from fhir_server.interactions.conditional import Match
 from fhir_server.interactions.links import Linked
@@ -55,10 +55,10 @@ class Pending:
         self._waiting: dict[str, list[tuple[int, str, Json]]] = {}
         self._tables: dict[str, _Table] = {}
         for each in linked:
-            self._add(each.entry, targets[each.entry.position])
+            self._add(each, targets[each.asked.position])
 
-    def _add(self, entry: Entry, target: Target) -> None:
-        asked = entry.request
+    def _add(self, each: Linked, target: Target) -> None:
+        asked = each.asked.request
         key = f"{asked.type}/{target.id}"
         if asked.interaction is Interaction.DELETE:
             steps = target.settled or ()
@@ -67,7 +67,7 @@ class Pending:
                 self.deleted.add(key)
         elif asked.interaction is not Interaction.PATCH and target.settled is None:
             self.written.add(key)
-            self._waiting.setdefault(str(asked.type), []).append((entry.position, key, asked.body))
+            self._waiting.setdefault(str(asked.type), []).append((each.asked.position, key, each.body))
 
     async def matching(self, type_: str, tree: Expr) -> list[tuple[int, str]]:
         """Position and key of the entries that write a resource of this type which the criteria match."""
@@ -117,7 +117,7 @@ async def resolve(
     first: dict[str, int] = {}
     for each in linked:
         for text in each.conditional:
-            first.setdefault(text, each.entry.position)
+            first.setdefault(text, each.asked.position)
     texts = list(first)
     found = await side_by_side(texts, lambda text: _find(server, access, text))
     keys: dict[str, str] = {}
@@ -177,7 +177,7 @@ async def _check_creates(
     """A conditional create makes a duplicate where another entry writes what its criteria look for."""
     uses = Counter(condition.key for target in targets.values() for condition in target.conditions)
     for each in linked:
-        entry = each.entry
+        entry = each.asked
         for condition in targets[entry.position].conditions:
             if condition.found is not None or uses[condition.key] > 1:  # used twice: `check_overlap` says so
                 continue

@@ -14,6 +14,7 @@ from typing import TypeVar
 from fhir_server.access.limits import Access
 from fhir_server.interactions import bundle_entries, conditional, create, delete, patch, update
 from fhir_server.interactions.bundle_entries import Entry
+from fhir_server.interactions.links import Linked
 from fhir_server.interactions.server import Server
 from fhir_server.interactions.writing import Prepare, Step
 from fhir_server.model import Change, Condition, FhirRequest, Interaction, Version
@@ -158,21 +159,21 @@ def claims(entry: Entry, target: Target) -> list[tuple[str, str]]:
     return found
 
 
-def steps(entry: Entry, target: Target) -> tuple[Step, ...]:
+def steps(linked: Linked, target: Target) -> tuple[Step, ...]:
     """The steps of a write whose links are replaced. Raises what its verb raises."""
     if target.settled is not None:
         return target.settled
-    asked = entry.request
+    asked = linked.asked.request
     match asked.interaction:
         case Interaction.CREATE:
-            step = create.step(asked, str(target.id))
+            step = create.step(str(asked.type), linked.body, str(target.id))
         case Interaction.UPDATE:
-            step = update.step(asked, target.current, target.id)
+            step = update.step(linked.entry.request, target.current, target.id)
         case Interaction.PATCH:
-            step = patch.step(asked, target.current)
+            step = patch.step(linked.entry.request, target.current)
         case _:
             step = delete.step(asked, target.current)
-    return (replace(step, conditions=target.conditions),)
+    return (replace(step, conditions=target.conditions) if target.conditions else step,)
 
 
 def check_full_urls(entries: Iterable[Entry], failures: Failures) -> None:

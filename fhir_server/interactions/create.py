@@ -22,18 +22,18 @@ async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
     check_body(request)
     criteria = request.when.if_none_exist
     if criteria is None:
-        return step(request, server.new_id())
+        return step(str(request.type), request.body, server.new_id())
     match = await conditional.find(server, access, str(request.type), criteria, header="If-None-Exist")
     if match.version is not None:
         return Step(None, current=match.version)
-    made = step(request, server.new_id())
+    made = step(str(request.type), request.body, server.new_id())
     return Step(made.change, conditions=(match.condition,), created=True)
 
 
-def step(request: FhirRequest, id_: str) -> Step:
-    """A new resource under `id_`; an id in the body is not used (the specification says so)."""
-    validation.check(request.body, str(request.type))
-    return Step(Change("POST", str(request.type), id_, None, with_id(request.body, id_)), created=True)
+def step(type_: str, body: Json, id_: str) -> Step:
+    """A new resource of `type_` under `id_`; an id in the body is not used (the specification says so)."""
+    validation.check(body, type_)
+    return Step(Change("POST", type_, id_, None, with_id(body, id_)), created=True)
 
 
 def with_id(resource: Json, id_: str) -> Json:

@@ -31,9 +31,12 @@ class Links:
     relative: dict[str, dict[str, str]] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     pinned: set[str] = field(default_factory=set)
+    _found: dict[str | None, _Leads] = field(default_factory=dict, repr=False, compare=False)
+    """By the base of the entries' fullUrls; empty after each change."""
 
     def add(self, full_url: str, key: str) -> None:
         """Let links to `full_url` lead to `key`, `Patient/1`."""
+        self._found.clear()
         self.absolute[full_url] = key
         parsed = references.parse(full_url)
         if parsed is not None and parsed.base is not None:
@@ -54,39 +57,29 @@ class Links:
         """The entry with the links in its body replaced, and the conditional references that are left."""
         body = entry.request.body
         if body is None:
-            return Linked(entry)
+            return Linked(entry, None)
         if isinstance(body, list):
-            return Linked(with_body(entry, self._in_patch(body)))
-        local = self._local(entry)
-        absolute = self.absolute
-        suspicious = False
-
-        def target(link: str) -> str | None:
-            nonlocal suspicious
-            found = absolute.get(link) or local.get(link)
-            if found is None and ("#" in link or _HISTORY in link):
-                found = self._with_ending(link, local)
-            elif found is None and "?" in link:
-                suspicious = True
-            return found
-
-        after = with_body(entry, references.rewrite(body, target))
-        return Linked(after, tuple(conditional_references(after.request.body)) if suspicious else ())
+            return Linked(entry, self._in_patch(body))
+        leads = self._leads(entry)
+        after = references.rewrite(body, leads.__getitem__)
+        return Linked(entry, after, tuple(conditional_references(after)) if leads.suspicious else ())
 
     def correct(self, versions: Mapping[str, int]) -> bool:
         """Learn the versions that the targets really get; whether a version-specific link has to change for it."""
         wrong = {key for key in self.pinned if versions.get(key, self.versions.get(key)) != self.versions.get(key)}
         self.versions.update((key, versions[key]) for key in wrong)
+        self._found.clear()
         return bool(wrong)
 
-    def _local(self, entry: Entry) -> Mapping[str, str]:
-        """Where relative links of this entry lead, if it has a RESTful fullUrl as others of the Bundle have."""
-        if not self.relative or entry.full_url is None:
-            return {}
-        parsed = references.parse(entry.full_url)
-        return self.relative.get(parsed.base or "", {}) if parsed else {}
+    def _leads(self, entry: Entry) -> _Leads:
+        """Where the links of this entry lead; relative ones only where it has a RESTful fullUrl as others have."""
+        parsed = references.parse(entry.full_url) if self.relative and entry.full_url is not None else None
+        base = parsed.base if parsed else None
+        if base not in self._found:
+            self._found[base] = _Leads(self, self.relative.get(base or "", {}))
+        return self._found[base]
 
-    def _with_ending(self, link: str, local: Mapping[str, str]) -> str | None:
+    def with_ending(self, link: str, local: Mapping[str, str]) -> str | None:
         """Where a link with a fragment or version leads."""
         address, mark, fragment = link.partition("#")
         key = self.absolute.get(address) or local.get(address)
@@ -111,22 +104,46 @@ class Links:
         return value
 
 
+class _Leads(dict[str, "str | None"]):
+    """Link → where it leads, each found once for all entries of a base: the few code systems and the patient stand in
+    every one. `suspicious` says that some link may be a conditional reference."""
+
+    def __init__(self, links: Links, local: Mapping[str, str]) -> None:
+        super().__init__()
+        self._links = links
+        self._local = local
+        self.suspicious = False
+
+    def __missing__(self, link: str) -> str | None:
+        found = self._links.absolute.get(link) or self._local.get(link)
+        if found is None and ("#" in link or _HISTORY in link):
+            found = self._links.with_ending(link, self._local)
+        elif found is None and "?" in link:
+            self.suspicious = True
+        self[link] = found
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """An entry whose links are replaced, but for the conditional references that are listed."""
+    """An entry, and its body with the links replaced, but for the conditional references that are listed."""
 
-    entry: Entry
+    asked: Entry
+    body: Any
     conditional: tuple[str, ...] = ()
 
+    @property
+    def entry(self) -> Entry:
+        """The entry with that body."""
+        asked = self.asked
+        if self.body is asked.request.body:
+            return asked
+        return replace(asked, request=replace(asked.request, body=self.body))
 
-def with_body(entry: Entry, body: Any) -> Entry:
-    """The entry with another body."""
-    return entry if body is entry.request.body else replace(entry, request=replace(entry.request, body=body))
 
-
-def with_conditional(entry: Entry, keys: Mapping[str, str]) -> Entry:
-    """The entry with its conditional references replaced by what they were found to mean."""
-    return with_body(entry, references.rewrite(entry.request.body, keys.get))
+def with_conditional(linked: Linked, keys: Mapping[str, str]) -> Linked:
+    """The entry with its conditional references replaced too, by what they were found to mean."""
+    return Linked(linked.asked, references.rewrite(linked.body, keys.get))
 
 
 def conditional_references(resource: Json) -> Iterator[str]:

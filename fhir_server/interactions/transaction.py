@@ -164,13 +164,11 @@ async def made_ready(
 ) -> AsyncIterator[Write]:
     """The steps of each entry; one that fails is added to `failures`. Lets others run every `CHUNK` entries."""
     for number, each in enumerate(linked, 1):
-        entry = each.entry
-        if each.conditional:
-            entry = links.with_conditional(entry, conditional)
+        settled = links.with_conditional(each, conditional) if each.conditional else each
         try:
-            yield Write(entry, bundle_targets.steps(entry, targets[entry.position]))
+            yield Write(each.asked, bundle_targets.steps(settled, targets[each.asked.position]))
         except FhirError as error:
-            failures.add(entry.position, error)
+            failures.add(each.asked.position, error)
         if number % CHUNK == 0:
             await asyncio.sleep(0)
 

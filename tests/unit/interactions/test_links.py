@@ -81,7 +81,7 @@ def test_conditional_references_are_listed_and_replaced() -> None:
     found = Links().rewrite(entry(body))
     assert found.conditional == ("Patient?identifier=1", "Practitioner?identifier=a|b")
     keys = {"Patient?identifier=1": "Patient/1", "Practitioner?identifier=a|b": "Practitioner/2"}
-    after = with_conditional(found.entry, keys).request.body
+    after = with_conditional(found, keys).body
     assert after["subject"]["reference"] == "Patient/1"
     assert after["performer"][0]["reference"] == "Practitioner/2"
     assert after["text"] == body["text"]
