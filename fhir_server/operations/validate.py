@@ -31,12 +31,20 @@ async def validate(server: Server, access: Access, request: FhirRequest) -> Fhir
         version = found(await reader.read(access, server.database, str(request.type), request.id), request)
         resource = json_codec.decode(version.text or b"") if resource is None else resource
     if mode == "delete":
-        return outcome([Issue("information", "informational", "The resource can be deleted.")])
+        return outcome([deletable(server)])
     if resource is None:
         raise BadRequest("$validate needs a resource: as the body, or as the parameter resource.", code="required")
     issues = [*validation.validate(resource, type_=request.type), *identity(request, resource, mode)]
     issues += unsupported(profile, str(request.type))
     return outcome(issues or [Issue("information", "informational", f"This {request.type} is valid.")])
+
+
+def deletable(server: Server) -> Issue:
+    """What is known of a deletion before it is tried."""
+    words = "The resource can be deleted"
+    if server.settings.referential_integrity_on_delete:
+        words += ", unless another one refers to it when it is tried"
+    return Issue("information", "informational", words + ".")
 
 
 def asked(request: FhirRequest) -> tuple[Json | None, str | None, str | None]:

@@ -27,6 +27,10 @@ LONGEST_VALUE = 4000
 """Characters of one parameter's value."""
 MOST_VALUES = 1000
 """Values of all parameters of a search together."""
+CONTAINS_COUNTS_FOR = 50
+"""Values that one of `:contains` counts for: it is looked for in every entry of its parameter."""
+MOST_PARAMETERS = 200
+"""Parameters of one search."""
 MOST_TESTS = 3000
 """Tests that one parameter may become; over all types each value is one for each type."""
 CURSOR = "_cursor"
@@ -89,6 +93,10 @@ def parse(
     for each pair that is wrong.
     """
     reading = _Reading(type_, parameters, base_url, bool(strict), now_ms, max_count, min(default_count, max_count))
+    if len(pairs) > MOST_PARAMETERS:
+        raise BadRequest(
+            f"A search has at most {MOST_PARAMETERS} parameters; these are {len(pairs)}.", code="too-costly"
+        )
     for name, text in pairs:
         try:
             _read(reading, name, text)
@@ -146,7 +154,7 @@ def _test(reading: _Reading, code: str, modifier: str | None, text: str, shown: 
         raise BadRequest(f"Search parameter {code} ({parameter.type}) {_NOT_YET}", code="not-supported")
     _check_modifier(parameter, modifier)
     values = split(text, ",")
-    reading.values += len(values)
+    reading.values += len(values) * (CONTAINS_COUNTS_FOR if modifier == "contains" else 1)
     if reading.values > MOST_VALUES:
         raise BadRequest(f"Search parameter {shown}: at most {MOST_VALUES} values can be given in one search")
     if not all(values):

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.cursor import AsyncCursor
 
 from fhir_server.access.limits import Access
 from fhir_server.document import codec, layout
@@ -24,6 +25,11 @@ from resources.outcome import Unprocessable
 
 MANY_KEYS: Final = 1_000
 """Keys in one query."""
+SEARCH_MILLISECONDS: Final = 30_000
+"""A search that takes longer is ended, in MongoDB too."""
+PAGE_BYTES: Final = 32 * 1024 * 1024
+"""A page whose resources exceed it ends there, whatever `_count` asks for."""
+ROWS_AT_ONCE: Final = 25
 COUNT_MILLISECONDS: Final = 5_000
 """A count that takes longer is refused."""
 
@@ -95,12 +101,35 @@ async def run_within(db: Database, plan: Plan, session: AsyncClientSession | Non
     """The same inside a transaction, for conditions and guards; raises the driver's errors, which say whether the
     transaction can be tried again."""
     found = db.resources.find(
-        plan.filter, codec.PROJECTION, sort=plan.sort or None, hint=plan.hint, limit=plan.limit, session=session
+        plan.filter,
+        codec.PROJECTION,
+        sort=plan.sort or None,
+        hint=plan.hint,
+        limit=plan.limit,
+        session=session,
+        max_time_ms=SEARCH_MILLISECONDS,
     )
-    rows = await found.to_list()
-    more = len(rows) > plan.size
+    rows, whole = await _rows(found, plan.limit)
+    more = not whole or len(rows) > plan.size
     rows = rows[: plan.size]
     return Page(tuple(map(codec.to_version, rows)), cursor.advance(plan, rows) if more else None)
+
+
+async def _rows(found: AsyncCursor[Document], limit: int) -> tuple[list[Document], bool]:
+    """Up to `limit` rows, and whether that is all: not where they exceed PAGE_BYTES together before."""
+    rows: list[Document] = []
+    size = 0
+    while len(rows) < limit:
+        wanted = min(ROWS_AT_ONCE, limit - len(rows))
+        some = await found.to_list(wanted)
+        rows += some
+        if len(some) < wanted:
+            return rows, True
+        size += sum(len(row.get(layout.TEXT, b"")) for row in some)
+        if size > PAGE_BYTES and len(rows) < limit:
+            await found.close()
+            return rows, False
+    return rows, True
 
 
 async def count(access: Access, db: Database, plan: Plan) -> int:
@@ -134,14 +163,25 @@ async def history(
         current, superseded = _Half(db.resources, layout.ID, layout.BY_ID), _Half(db.versions, layout.KEY, "kU")
         key = None if type is None or id is None else f"{type}/{id}"
         # NOTE: `resources` first. A version that moves in between is then seen twice, and dropped; never lost.
-        rows = await current.rows(type, key, since_us, at, before, count + 1)
-        rows += await superseded.rows(type, key, since_us, at, before, count + 1)
+        halves = [await half.rows(type, key, since_us, at, before, count + 1) for half in (current, superseded)]
         total = await _total(db, key) if key is not None and since_us is None and at is None else None
-    versions = {(row.key, row.version): row for row in map(codec.to_version, rows)}
-    ordered = sorted(versions.values(), key=lambda version: (-version.updated, version.key))
+    ordered, whole = _merged([(list(map(codec.to_version, rows)), whole) for rows, whole in halves])
     page = tuple(ordered[:count])
-    more = HistoryPoint(page[-1].updated, page[-1].key) if len(ordered) > count else None
+    more = HistoryPoint(page[-1].updated, page[-1].key) if len(ordered) > count or not whole else None
     return HistoryPage(page, more, total)
+
+
+def _merged(halves: list[tuple[list[Version], bool]]) -> tuple[list[Version], bool]:
+    """The versions of both halves in order, each once, and whether those are all. What comes after the end of a half
+    that is not whole is left to the next page."""
+    versions = {(version.key, version.version): version for rows, _ in halves for version in rows}
+    ordered = sorted(versions.values(), key=_place)
+    ends = [_place(rows[-1]) for rows, whole in halves if not whole]
+    return [version for version in ordered if all(_place(version) <= end for end in ends)], not ends
+
+
+def _place(version: Version) -> tuple[int, str]:
+    return -version.updated, version.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +201,7 @@ class _Half:
         at: tuple[int, int] | None,
         before: HistoryPoint | None,
         limit: int,
-    ) -> list[Document]:
+    ) -> tuple[list[Document], bool]:
         wanted = self._period(since, at, before)
         order = [(layout.UPDATED, -1), (self.key, 1)]
         if key is not None:
@@ -172,8 +212,10 @@ class _Half:
             index = "tU"
         else:
             index = "U"
-        found = self.collection.find(wanted, codec.PROJECTION, sort=order, hint=index, limit=limit)
-        return await found.to_list()
+        found = self.collection.find(
+            wanted, codec.PROJECTION, sort=order, hint=index, limit=limit, max_time_ms=SEARCH_MILLISECONDS
+        )
+        return await _rows(found, limit)
 
     def _period(self, since: int | None, at: tuple[int, int] | None, before: HistoryPoint | None) -> Document:
         bounds: Document = {}

@@ -49,6 +49,16 @@ async def test_a_binary_as_a_fhir_resource_comes_back_as_both(client: httpx.Asyn
     assert (await client.get(f"{path}?_format=json")).json()["data"] == body["data"]
 
 
+async def test_a_large_binary_in_a_bundle_says_that_it_is_not_whole(client: httpx.AsyncClient) -> None:
+    id_ = str(uuid.uuid4())
+    headers = {"Content-Type": "application/octet-stream"}
+    assert (await client.put(f"Binary/{id_}", content=os.urandom(LARGE), headers=headers)).status_code == 201
+    for url in (f"Binary?_id={id_}", f"Binary/{id_}/_history"):
+        [entry] = (await client.get(url)).json()["entry"]
+        assert "data" not in entry["resource"]
+        assert entry["resource"]["meta"]["tag"][0]["code"] == "SUBSETTED"
+
+
 async def test_versions_of_a_large_binary_keep_their_content(client: httpx.AsyncClient) -> None:
     id_ = str(uuid.uuid4())
     contents = [os.urandom(LARGE), os.urandom(LARGE)]
