@@ -9,13 +9,13 @@ its words are not for people. See docs/decisions/0001-validate-with-compiled-sch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
 from typing import Any, cast
 
 from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator, ValidationError, core_schema
 
-from resources.primitives import PRIMITIVES
+from resources.primitives import MAXIMUM_LENGTH, NOT_IN_TEXT, PRIMITIVES
 from resources.registry import RESOURCE_TYPES, STRUCTURES, Element, Structure
 from resources.rules import bindings, contained, narrative, objects, references
 from resources.rules.catalog import RULES
@@ -25,6 +25,16 @@ _Pending = list[tuple[str, frozenset[str]]]
 """Local references met so far and not yet resolved: id, and the types that the element allows."""
 
 _Info = core_schema.ValidationInfo[_Pending]
+
+_USUAL: Mapping[str, Mapping[str, bool]] = {
+    "Coding": {"system": False, "code": True, "display": False},
+    "CodeableConcept": {"coding": True, "text": False},
+    "Identifier": {"use": False, "type": False, "system": True, "value": True},
+    "Money": {"value": True, "currency": False},
+    "Quantity": {"value": True, "unit": False, "system": True, "code": False},
+}
+"""Data types that nearly always have these members and no others, and which of them have to be there: then the object
+is not empty and no rule on it can be broken, so there is no check to call."""
 
 _SIBLING = "_sibling"
 _RESOURCE = "Resource"
@@ -72,7 +82,23 @@ def _structure(structure: Structure) -> CoreSchema:
         schema = core_schema.with_info_after_validator_function(_resolve, schema)
     elif structure.path in _HOLDERS:
         schema = core_schema.with_info_after_validator_function(_all_resolved, schema)
-    return _named(structure.path, schema)
+    return _named(structure.path, _usual_or(structure.path, schema))
+
+
+def _usual_or(path: str, schema: CoreSchema) -> CoreSchema:
+    """The usual form of a data type, and `schema` where an object is not of it. NOTE: what is inside of a usual form is
+    of its own usual form only, for otherwise each level would be looked at twice as often as the one above."""
+    return core_schema.union_schema([_usual(path), schema], mode="left_to_right") if path in _USUAL else schema
+
+
+def _usual(path: str) -> CoreSchema:
+    fields = {}
+    for member, required in _USUAL[path].items():
+        element = STRUCTURES[path].elements[member]
+        [type_] = element.types
+        value = _usual(type_) if type_ in _USUAL else _value(element, type_)
+        fields[member] = core_schema.typed_dict_field(_repeated(element, value), required=required)
+    return core_schema.typed_dict_schema(fields, extra_behavior="forbid")
 
 
 def _checks(structure: Structure) -> Iterator[Callable[[Json], Json]]:
@@ -103,7 +129,10 @@ def _object(structure: Structure) -> CoreSchema:
 
 
 def _member(element: Element, type_: str) -> CoreSchema:
-    schema = _value(element, type_)
+    return _repeated(element, _value(element, type_))
+
+
+def _repeated(element: Element, schema: CoreSchema) -> CoreSchema:
     if not element.many:
         return schema
     return core_schema.list_schema(
@@ -143,7 +172,20 @@ def _references() -> Iterator[CoreSchema]:
     every = {frozenset(element.targets) for structure in STRUCTURES.values() for element in structure.elements.values()}
     for targets in every:
         schema = core_schema.with_info_after_validator_function(_pointing(targets), _object(STRUCTURES["Reference"]))
-        yield _named(_reference_name(targets), schema)
+        usual = core_schema.union_schema([_usual_reference(targets), schema], mode="left_to_right")
+        yield _named(_reference_name(targets), usual)
+
+
+def _usual_reference(targets: frozenset[str]) -> CoreSchema:
+    """`Patient/1` or `urn:uuid:…` and perhaps a display: what `references.problems` finds right at its first line."""
+    types = "|".join(sorted(targets or RESOURCE_TYPES))
+    pattern = rf"^(?:urn:uuid:[^{NOT_IN_TEXT}]*|(?:{types})/[A-Za-z0-9\-.]{{1,64}})$"
+    text = core_schema.str_schema(strict=True, pattern=pattern, max_length=MAXIMUM_LENGTH)
+    fields = {
+        "reference": core_schema.typed_dict_field(text),
+        "display": core_schema.typed_dict_field(PRIMITIVES["string"].schema, required=False),
+    }
+    return core_schema.typed_dict_schema(fields, extra_behavior="forbid")
 
 
 def _has_required_member(structure: Structure) -> bool:
