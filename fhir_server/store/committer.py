@@ -31,6 +31,8 @@ GROUP_COMMITS: Final = 256
 GROUP_WEIGHT: Final = 8 * 1024 * 1024
 GROUPS_AT_ONCE: Final = 2
 """While one group waits for the disk, the next is sent."""
+COMPANION: Final = 2
+"""A group starts beside another that has at most so many times its commits; a small one would cost more than it gains."""
 LARGE_WEIGHT: Final = 2 * 1024 * 1024
 """A commit that needs more of mongod's cache (bytes) is large: it has a transaction of its own and waits for room."""
 ALONE_AT_ONCE: Final = 6
@@ -69,6 +71,8 @@ class _Running:
 
     keys: set[str] = field(default_factory=set)
     groups: int = 0
+    grouped: int = 0
+    """Commits in these groups."""
     alone: int = 0
     large: int = 0
     large_weight: int = 0
@@ -196,7 +200,9 @@ class Committer:
                 group.append(waiting)
                 group_weight += weight
         self._waiting.extendleft(reversed(later))
-        if group:
+        if len(group) * COMPANION < running.grouped:
+            self._waiting.extendleft(reversed(group))
+        elif group:
             self._spawn(group, self._run_group(group))
 
     def _has_room(self, weight: int) -> bool:
@@ -208,14 +214,17 @@ class Committer:
         keys = frozenset().union(*(member.keys for member in members))
         large = sum(member.prepared.weight for member in members if member.large)
         kind = "large" if large else "alone" if members[0].alone else "groups"
+        grouped = len(members) if kind == "groups" else 0
         running.keys |= keys
         running.large_weight += large
+        running.grouped += grouped
         setattr(running, kind, getattr(running, kind) + 1)
 
         def ended(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             running.keys -= keys
             running.large_weight -= large
+            running.grouped -= grouped
             setattr(running, kind, getattr(running, kind) - 1)
             if self._waiting:
                 self._launch_soon()
