@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape, unescape
-from operator import is_not
 from typing import Any
 
 from resources.registry import RESOURCE_TYPES, STRUCTURES
@@ -67,14 +66,14 @@ def parse(reference: str, base_url: str | None = None) -> Reference | None:
     """
     if reference.startswith("#"):
         return Reference(fragment=reference[1:])
+    if reference.startswith(("urn:uuid:", "urn:oid:")):
+        return Reference(urn=reference)
     here = _under(reference, base_url) if base_url is not None else reference
     if match := _RELATIVE.fullmatch(here):
         type_, id_, version, fragment = match.groups()
         return Reference(type_, id_, version, fragment=fragment) if type_ in RESOURCE_TYPES else _absolute(reference)
     if match := _CONDITIONAL.fullmatch(here):
         return Reference(match[1], criteria=match[2]) if match[1] in RESOURCE_TYPES else _absolute(reference)
-    if reference.startswith(("urn:uuid:", "urn:oid:")):
-        return Reference(urn=reference)
     return _absolute(reference)
 
 
@@ -171,10 +170,12 @@ def _rewritten(node: Json, plan: _Plan, mapping: _Mapping) -> Json:
         if name not in plan:
             continue
         step = plan[name]
-        if type(value) is str and (step is _LINK or step is _REFERENCE):  # most of all, so without a call
-            new = mapping(value)
+        if type(value) is str and (step is _LINK or step is _REFERENCE):  # these two are most, so without a call
+            new: Any = mapping(value)
             if new is None:
                 continue
+        elif type(value) is dict and type(step) is dict:
+            new = _rewritten(value, step, mapping)
         else:
             new = _stepped(value, step, mapping)
         if new is not value:
@@ -188,8 +189,7 @@ def _stepped(value: Any, step: str | _Plan, mapping: _Mapping) -> Any:
     if type(value) is dict:
         return _rewritten(value, step if type(step) is dict else _plan_of(value), mapping)
     if type(value) is list:
-        items = [_stepped(item, step, mapping) for item in value]
-        return items if any(map(is_not, items, value)) else value
+        return _items_rewritten(value, step, mapping)
     if type(value) is str:
         if step is _DIV:
             return _div_rewritten(value, mapping)
@@ -197,6 +197,20 @@ def _stepped(value: Any, step: str | _Plan, mapping: _Mapping) -> Any:
             new = mapping(value)
             return value if new is None else new
     return value
+
+
+def _items_rewritten(items: list[Any], step: str | _Plan, mapping: _Mapping) -> list[Any]:
+    changed: list[Any] | None = None
+    for place, item in enumerate(items):
+        if type(item) is dict and type(step) is dict:
+            new = _rewritten(item, step, mapping)
+        else:
+            new = _stepped(item, step, mapping)
+        if new is not item:
+            if changed is None:
+                changed = list(items)
+            changed[place] = new
+    return items if changed is None else changed
 
 
 def _div_rewritten(div: str, mapping: _Mapping) -> str:

@@ -38,6 +38,9 @@ def validate(resource: Any, *, type_: str | None = None) -> list[Issue]:
     `type_` is the resource type that it has to be, if that is known. Each issue has the FHIRPath of its element as
     `expression`. At most MAXIMUM_ISSUES and one.
     """
+    has_type = type_ is None or (isinstance(resource, dict) and resource.get("resourceType") == type_)
+    if has_type and schemas.proves(resource):
+        return []
     report = _Report()
     if not isinstance(resource, dict):
         report.add("", Problem(f"a resource is a JSON object, found {words.found(resource)}", "structure"))
@@ -45,9 +48,9 @@ def validate(resource: Any, *, type_: str | None = None) -> list[Issue]:
         report.add("", _type_problem(resource))
     else:
         actual = resource["resourceType"]
-        if type_ is not None and actual != type_:
+        if not has_type:
             report.add(actual, Problem(f"expected a resource of type {type_}, but this is of type {actual}", "invalid"))
-        if not schemas.proves(resource):
+        if has_type or not schemas.proves(resource):
             with suppress(_TooManyError):
                 _Walk(report, contained.types_by_id(resource)).resource(resource, actual)
     return report.issues()

@@ -71,7 +71,7 @@ def parse(method: str, path: str) -> Address:
     resource has), BadRequest (escapes, an id that cannot be written), MethodNotAllowed (with Allow),
     NotImplementedHere.
     """
-    segments = _segments(path)
+    segments = [path] if path in RESOURCE_TYPES else _segments(path)
     match segments:
         case []:
             return Address(_choose(_BASE, method))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -92,6 +93,7 @@ def response_head(response: FhirResponse) -> bytes:
     return json_codec.encode(head)
 
 
+@cache
 def status_text(status: int) -> str:
     """`201 Created`."""
     return f"{status} {HTTPStatus(status).phrase}"

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from fhir_server.interactions import address
@@ -177,17 +178,22 @@ def parse_entry(raw: Json, position: int, outer: FhirRequest) -> Entry:
         query=query,
         body=body_of(raw.get("resource"), target, position),
         when=preconditions(asked, target, position),
-        prefer=Prefer("minimal", outer.prefer.handling) if quiet else outer.prefer,
+        prefer=_minimal(outer.prefer.handling) if quiet else outer.prefer,
         principal=outer.principal,
     )
     return Entry(position, raw.get("fullUrl"), inner)
+
+
+@cache
+def _minimal(handling: str | None) -> Prefer:
+    return Prefer("minimal", handling)
 
 
 def target_of(method: str, url: str, base_url: str) -> tuple[address.Address, Pairs]:
     """The interaction that an entry names, and its parameters. Raises a `FhirError`."""
     path, _, query = relative(url, base_url).partition("?")
     target = address.parse(method, path)
-    pairs = tuple(pair for pair in address.pairs(query) if pair[0] not in _RENDERING)
+    pairs = tuple(pair for pair in address.pairs(query) if pair[0] not in _RENDERING) if query else ()
     if target.interaction is Interaction.BUNDLE:
         raise BadRequest("A batch or transaction cannot hold another one.", code="not-supported")
     if method == "POST" and target.interaction in (Interaction.SEARCH_TYPE, Interaction.SEARCH_SYSTEM):
@@ -259,6 +265,8 @@ def json_patch(binary: Json, where: str) -> Any:
 
 def preconditions(asked: Json, target: address.Address, position: int) -> Preconditions:
     """The conditional members of entry.request, each only where it means something. Raises BadRequest."""
+    if asked.keys().isdisjoint(_CONDITIONS):
+        return _UNCONDITIONAL
     found: dict[str, Any] = {}
     for member, (field, allowed, read) in _CONDITIONS.items():
         text = asked.get(member)
@@ -304,3 +312,4 @@ _CONDITIONS: Mapping[str, tuple[str, frozenset[Interaction], Callable[[str, str]
     "ifNoneExist": ("if_none_exist", frozenset({Interaction.CREATE}), _criteria),
 }
 """Member of entry.request → field of `Preconditions`, where it may stand, how it is read."""
+_UNCONDITIONAL = Preconditions()

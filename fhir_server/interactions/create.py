@@ -38,6 +38,6 @@ def step(type_: str, body: Json, id_: str) -> Step:
 
 def with_id(resource: Json, id_: str) -> Json:
     """The resource with this id, placed right behind resourceType."""
-    return {"resourceType": resource["resourceType"], "id": id_} | {
-        name: value for name, value in resource.items() if name not in ("resourceType", "id")
-    }
+    copy = {"resourceType": resource["resourceType"], "id": id_, **resource}
+    copy["id"] = id_
+    return copy

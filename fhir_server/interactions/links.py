@@ -38,6 +38,8 @@ class Links:
         """Let links to `full_url` lead to `key`, `Patient/1`."""
         self._found.clear()
         self.absolute[full_url] = key
+        if full_url.startswith("urn:"):
+            return
         parsed = references.parse(full_url)
         if parsed is not None and parsed.base is not None:
             there = f"{parsed.type}/{parsed.id}"
