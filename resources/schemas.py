@@ -208,9 +208,10 @@ def _passes(*rules: Callable[[Any], Iterable[Problem]]) -> Callable[[Any], Any]:
 def _choice(choice: objects.Choice) -> Callable[[Json], Json]:
     members = frozenset(choice.members)
     thorough = _passes(choice.problems)
+    sure = (1,) if choice.required else (0, 1)
 
     def check(value: Json) -> Json:
-        if len(members.intersection(value)) != 1:
+        if len(members.intersection(value)) not in sure:
             thorough(value)
         return value
 

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fhir_server.interactions.bundle_entries import WRITES
-from fhir_server.model import FhirRequest, FhirResponse, Interaction
+from fhir_server.model import Content, FhirRequest, FhirResponse, Interaction
 from resources import json_codec
 from resources.outcome import FhirError, PayloadTooLarge, operation_outcome
 
@@ -40,7 +40,7 @@ class Budget:
 async def entry_text(request: FhirRequest, response: FhirResponse, budget: Budget) -> bytes:
     """The entry that tells what became of a request: its resource or outcome, status, location, version."""
     try:
-        text = await body_of(response, budget)
+        text = taken(response, budget) if response.stream is None else await streamed(response.stream, budget)
     except FhirError as error:
         return failure_text(error)
     if request.method == "HEAD":
@@ -59,14 +59,17 @@ async def entry_text(request: FhirRequest, response: FhirResponse, budget: Budge
     return b"".join((shown, text, b',"response":', head, b"}"))
 
 
-async def body_of(response: FhirResponse, budget: Budget) -> bytes | None:
-    """The text of a response, also where it streams. Raises PayloadTooLarge."""
-    if response.stream is None:
-        if response.text is not None:
-            budget.take(len(response.text))
-        return response.text
+def taken(response: FhirResponse, budget: Budget) -> bytes | None:
+    """The text of a response. Raises PayloadTooLarge."""
+    if response.text is not None:
+        budget.take(len(response.text))
+    return response.text
+
+
+async def streamed(content: Content, budget: Budget) -> bytes:
+    """The text of a response that streams. Raises PayloadTooLarge."""
     chunks = []
-    async for chunk in response.stream.chunks:
+    async for chunk in content.chunks:
         budget.take(len(chunk))
         chunks.append(chunk)
     return b"".join(chunks)

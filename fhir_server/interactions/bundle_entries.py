@@ -19,6 +19,7 @@ from fhir_server.interactions import address
 from fhir_server.model import FhirRequest, Interaction, Json, Pairs, Preconditions, Prefer
 from resources import instants, json_codec, validation
 from resources.outcome import BadRequest, FhirError, Issue
+from resources.registry import RESOURCE_TYPES
 
 CHUNK = 100
 """Entries worked on before others get their turn: some milliseconds."""
@@ -142,7 +143,8 @@ def bare(raw: Any, full_urls: set[str]) -> Any:
     where the request is missing there is some request, and a fullUrl that came already is left out."""
     if not isinstance(raw, dict):
         return raw
-    made = _SOME_REQUEST | {name: value for name, value in raw.items() if name != "resource"}
+    made = {**_SOME_REQUEST, **raw}
+    made.pop("resource", None)
     full_url = raw.get("fullUrl")
     if isinstance(full_url, str):
         if full_url in full_urls:
@@ -205,6 +207,8 @@ def target_of(method: str, url: str, base_url: str) -> tuple[address.Address, Pa
 
 def relative(url: str, base_url: str) -> str:
     """The part of an entry's url behind our base: it is relative, or absolute and ours. Raises BadRequest."""
+    if url in RESOURCE_TYPES:  # nearly every entry that creates
+        return url
     if "#" in url:
         raise BadRequest("The url of a request has no fragment (#).")
     if url == base_url or url.startswith((f"{base_url}/", f"{base_url}?")):
