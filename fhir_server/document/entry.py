@@ -95,7 +95,8 @@ def contains(key: str, part: str) -> Filter:
     folded = {"$arrayElemAt": [{"$split": ["$$entry", SEPARATOR]}, 1]}
     is_key = {"$eq": [{"$indexOfBytes": ["$$entry", {"$literal": prefix}]}, 0]}
     has_part = {"$gte": [{"$indexOfBytes": [folded, {"$literal": part}]}, 0]}
-    entries = {"$map": {"input": f"${layout.INDEX}", "as": "entry", "in": {"$and": [is_key, has_part]}}}
+    held = {"$ifNull": [f"${layout.INDEX}", []]}  # a tombstone has none
+    entries = {"$map": {"input": held, "as": "entry", "in": {"$and": [is_key, has_part]}}}
     return {**starts_with(prefix), "$expr": {"$anyElementTrue": [entries]}}
 
 

@@ -32,8 +32,10 @@ from fhir_server.search.tree import (
 
 Sort = tuple[tuple[str, int], ...]
 
-NEWEST_FIRST: Sort = ((layout.UPDATED, -1),)
-"""The order of an answer whose client asked for none."""
+BY_ID: Sort = ((layout.ID, 1),)
+"""The order of all resources of a type where the client asked for none: what others write moves nothing in it."""
+OLDEST_FIRST: Sort = ((layout.UPDATED, 1),)
+"""The order of other answers: what is updated meanwhile comes again at the end, and nothing is passed over."""
 _DATE = f"{layout.SORT}.{sort.PRINCIPAL}"
 _FAMILY = f"{layout.SORT}.family"
 _NOTHING: Filter = {layout.ID: {"$in": []}}
@@ -43,8 +45,8 @@ def plan(query: Query, limit: Limit, *, secret: bytes) -> Plan:
     """How to get one page of a query under the caller's limit; `secret` opens its cursor. Raises BadRequest for a
     cursor that is not the query's."""
     position = cursor.unseal(query.cursor, query, secret) if query.cursor else None
-    order = _order(query.sort)
     parts = _parts(restrict(query.tree, query.type, limit, query.types))
+    order = _order(query.sort) or (BY_ID if all(map(_is_one_type, parts)) else OLDEST_FIRST)
     hint = _hint(parts, order)
     conditions = _conditions(parts, hint)
     if position is not None:
@@ -71,14 +73,13 @@ def _parts(tree: Expr) -> tuple[Expr, ...]:
 
 
 def _order(keys: Sequence[SortKey]) -> Sort:
-    """The sort of MongoDB, made total but for ties in the time of the last update, which the cursor tells apart."""
+    """The sort of MongoDB, made total but for ties in the time of the last update, which the cursor tells apart; empty
+    where the client asked for none."""
     order = tuple((key.field, -1 if key.descending else 1) for key in keys)
-    if not order:
-        return NEWEST_FIRST
     fields = [field for field, _ in order]
     if layout.ID in fields:
         return order[: fields.index(layout.ID) + 1]  # it leaves no ties
-    if layout.UPDATED in fields:
+    if layout.UPDATED in fields or not order:
         return order
     return (*order, (layout.UPDATED, order[-1][1]))
 
@@ -99,9 +100,15 @@ def _hint(parts: Sequence[Expr], order: Sort) -> str:  # noqa: PLR0911 - a table
         return "rK"
     if any(isinstance(part, Present) for part in parts):
         return "rK" if any(isinstance(part, Present) and part.ranged for part in parts) else "iU"
+    if first == layout.ID:
+        return layout.BY_ID
     if not any(_all_are(part, OfType) for part in parts):
-        return layout.BY_ID if first == layout.ID else "U"
+        return "U"
     return {_DATE: "tD", _FAMILY: "tF"}.get(first, "tU")
+
+
+def _is_one_type(part: Expr) -> bool:
+    return isinstance(part, OfType) and len(part.types) == 1
 
 
 def _all_are(part: Expr, *kinds: type) -> bool:
@@ -119,6 +126,8 @@ def _conditions(parts: Sequence[Expr], hint: str) -> list[Filter]:
     conditions = [condition for condition in map(_filter, parts) if condition]
     if index is not None and index.partial:
         conditions.append(index.partial)
+    if hint == layout.BY_ID:
+        conditions += [_ids_of(part.types[0]) for part in parts if isinstance(part, OfType) and _is_one_type(part)]
     if not any(_all_are(part, Equals, StartsWith, Contains, Within) for part in parts):
         conditions.append({layout.DELETED: {"$ne": True}})  # a tombstone has no entries
     return conditions
@@ -135,6 +144,11 @@ def _has_key_of_type(part: Expr, first: Expr) -> bool:
         case Equals(text) | StartsWith(text) | Contains(text) | Within(text):
             return text.startswith(f"{first.types[0]}.")
     return False
+
+
+def _ids_of(type_: str) -> Filter:
+    """The bounds of a type's ids in their index: `Patient/…`, below the character after the slash."""
+    return {layout.ID: {"$gte": f"{type_}/", "$lt": f"{type_}0"}}
 
 
 def _joined(conditions: list[Filter]) -> Filter:

@@ -60,6 +60,27 @@ async def test_pages_lead_to_the_end_each_resource_once(client: httpx.AsyncClien
         assert [resource["id"] for resource in found] == sorted(resource["id"] for resource in found)
 
 
+@pytest.mark.parametrize("query", ["", "code:missing=false&"])
+async def test_updates_meanwhile_hide_nothing(client: httpx.AsyncClient, mark: str, query: str) -> None:
+    known = (await client.get("Observation", params={"identifier": mark, "_count": "50"})).json()
+    ids = {entry["resource"]["id"] for entry in known["entry"]}
+    bundle = (await client.get(f"Observation?{query}_count=7")).json()
+    seen: list[str] = []
+    while True:
+        seen += [entry["resource"]["id"] for entry in bundle["entry"]]
+        for id_ in sorted(ids)[::5]:
+            resource = (await client.get(f"Observation/{id_}")).json()
+            resource["issued"] = f"2024-01-01T00:00:00.{len(seen):03d}Z"
+            assert (await client.put(f"Observation/{id_}", json=resource, headers=JSON)).status_code == 200
+        following = [link["url"] for link in bundle["link"] if link["relation"] == "next"]
+        if not following or len(seen) > 500:
+            break
+        bundle = (await client.get(following[0])).json()
+    assert ids <= set(seen)
+    if not query:
+        assert len(seen) == len(set(seen))
+
+
 async def test_a_search_by_post_can_be_followed(client: httpx.AsyncClient, mark: str) -> None:
     first = await client.post("Observation/_search", data={"identifier": f"urn:mark|{mark}", "_count": "10"})
     assert len(await walk(client, first)) == 25

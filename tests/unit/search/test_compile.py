@@ -29,7 +29,7 @@ def plan(type_: str | None, *pairs: tuple[str, str], limit: Expr = EVERYTHING) -
 
 def test_a_token_needs_nothing_but_its_entry() -> None:
     assert plan("Patient", ("identifier", "s|1")) == Plan(
-        {"index": "Patient.identifier|1|s"}, (("lastUpdated", -1),), "iU", 20
+        {"index": "Patient.identifier|1|s"}, (("lastUpdated", 1),), "iU", 20
     )
 
 
@@ -48,8 +48,11 @@ def test_two_entries_are_two_conditions() -> None:
 @pytest.mark.parametrize(
     ("type_", "pairs", "hint"),
     [
-        ("Patient", [], "tU"),
-        (None, [], "U"),
+        ("Patient", [], "_id_"),
+        ("Patient", [("_sort", "_id")], "_id_"),
+        ("Patient", [("_sort", "-_lastUpdated")], "tU"),
+        (None, [], "_id_"),
+        (None, [("_sort", "-_lastUpdated")], "U"),
         (None, [("_type", "Patient,Group")], "tU"),
         ("Patient", [("_id", "1")], "_id_"),
         ("Patient", [("family", "a")], "iU"),
@@ -68,7 +71,8 @@ def test_an_index_is_hinted(type_: str | None, pairs: list[tuple[str, str]], hin
 
 
 def test_tombstones_are_left_out_where_no_entry_is_asked_for() -> None:
-    assert plan("Patient").filter == {"$and": [{"type": "Patient"}, ALIVE]}
+    ids = {"_id": {"$gte": "Patient/", "$lt": "Patient0"}}
+    assert plan("Patient").filter == {"$and": [{"type": "Patient"}, ids, ALIVE]}
     assert ALIVE in plan("Patient", ("_id", "1")).filter["$and"]
     assert ALIVE in plan("Patient", ("gender:not", "male")).filter["$and"]
 
@@ -134,12 +138,12 @@ def test_a_count_is_answered_from_the_index_alone() -> None:
 def test_the_next_page_goes_on_behind_the_last_row_without_its_ties() -> None:
     asked = query("Patient", ("identifier", "s|1"))
     first = compiling.plan(asked, lambda _type: EVERYTHING, secret=SECRET)
-    at = cursor.advance(first, [{"_id": "P/1", "lastUpdated": 9}, {"_id": "P/2", "lastUpdated": 8}])
+    at = cursor.advance(first, [{"_id": "P/1", "lastUpdated": 7}, {"_id": "P/2", "lastUpdated": 8}])
     assert at == Position((8,), ("P/2",))
     asked = replace(asked, cursor=cursor.seal(at, asked, SECRET))
     second = compiling.plan(asked, lambda _type: EVERYTHING, secret=SECRET)
     assert second.position == at
-    assert second.filter["$and"][1:] == [{"lastUpdated": {"$lte": 8}}, {"_id": {"$nin": ["P/2"]}}]
+    assert second.filter["$and"][1:] == [{"lastUpdated": {"$gte": 8}}, {"_id": {"$nin": ["P/2"]}}]
     assert cursor.advance(second, [{"_id": "P/3", "lastUpdated": 8}]) == Position((8,), ("P/2", "P/3"))
 
 
