@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from fhir_server.document import entry
@@ -86,9 +87,9 @@ def _updated(prefix: str, low: int, high: int) -> Expr:
 def emitter(leaf: Leaf) -> Emitter | None:
     """What takes the values of a leaf; None for types that are no dates."""
     spans: dict[str, Callable[[Any], tuple[int, int] | None]] = {
-        "date": instants.bounds,
-        "dateTime": instants.bounds,
-        "instant": instants.bounds,
+        "date": _bounds,
+        "dateTime": _bounds,
+        "instant": _bounds,
         "Period": _period,
         "Timing": _timing,
     }
@@ -108,18 +109,23 @@ def emitter(leaf: Leaf) -> Emitter | None:
     return emit
 
 
+@lru_cache(maxsize=4096)  # what happened together has the same times
+def _bounds(text: str) -> tuple[int, int]:
+    return instants.bounds(text)
+
+
 def _period(period: dict[str, Any]) -> tuple[int, int] | None:
     start, end = period.get("start"), period.get("end")
     if start is None and end is None:
         return None
-    low = BEGINNING if start is None else instants.bounds(start)[0]
-    high = END if end is None else instants.bounds(end)[1]
+    low = BEGINNING if start is None else _bounds(start)[0]
+    high = END if end is None else _bounds(end)[1]
     return low, max(low, high)
 
 
 def _timing(timing: dict[str, Any]) -> tuple[int, int] | None:
     """From the first to the last event, or what bounds the repetition."""
-    events = [instants.bounds(event) for event in timing.get("event", ()) if event is not None]
+    events = [_bounds(event) for event in timing.get("event", ()) if event is not None]
     if events:
         return min(events)[0], max(high for _, high in events)
     period = timing.get("repeat", {}).get("boundsPeriod")

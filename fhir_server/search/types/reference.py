@@ -6,13 +6,15 @@ See https://hl7.org/fhir/R4/search.html#reference.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from fhir_server.document import entry
 from fhir_server.search.tree import Equals, Expr, any_of
 from fhir_server.search.types import token
 from fhir_server.search.types.asked import Asked, unescape
-from fhir_server.search.types.sink import Sink, reference_forms
+from fhir_server.search.types.sink import Sink
+from resources import references
 from resources.compartments import compartments_of
 from resources.expressions import Emitter, Leaf
 from resources.references import ID
@@ -65,11 +67,12 @@ def _reference(leaf: Leaf) -> Emitter:
     def emit(sink: Sink, held: dict[str, Any]) -> None:
         text = held.get("reference")
         if text is not None:
-            type_, forms = sink.forms_of(text)
-            for form in forms:
-                sink.index.append(entry.exact(key, form))
-            if type_ in compartments:
-                sink.compartments.append(forms[0])
+            type_, target, entries = _entries(key, text, sink.base_url)
+            sink.index.extend(entries)
+            if target is not None:
+                sink.references.append(target)
+                if type_ in compartments:
+                    sink.compartments.append(target)
         identifier = held.get("identifier")
         if identifier is not None:
             of_identifier(sink, identifier)
@@ -81,10 +84,19 @@ def _canonical(leaf: Leaf) -> Emitter:
     key = leaf.key
 
     def emit(sink: Sink, held: str) -> None:
-        for form in sink.forms_of(held)[1]:
-            sink.index.append(entry.exact(key, form))
+        _, target, entries = _entries(key, held, sink.base_url)
+        sink.index.extend(entries)
+        if target is not None:
+            sink.references.append(target)
 
     return emit
+
+
+@lru_cache(maxsize=16384)  # the same patients and encounters, again and again
+def _entries(key: str, text: str, base_url: str) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """Of a reference: type and key of the resource of this server that it names, if it does, and its entries."""
+    type_, forms = reference_forms(text, base_url)
+    return type_, None if type_ is None else forms[0], tuple(entry.exact(key, form) for form in forms)
 
 
 def _resource(leaf: Leaf) -> Emitter:
@@ -95,3 +107,20 @@ def _resource(leaf: Leaf) -> Emitter:
             sink.index.append(entry.exact(key, f"{held['resourceType']}/{held['id']}"))
 
     return emit
+
+
+@lru_cache(maxsize=16384)  # the same patients and encounters, again and again
+def reference_forms(reference: str, base_url: str) -> tuple[str | None, tuple[str, ...]]:
+    """The type that a reference to a resource here names, else None, and the forms that it can be found by: without
+    version, and with it where there is one. A fragment has no form."""
+    parsed = references.parse(reference, base_url)
+    if parsed is None:
+        return None, (reference,)
+    if parsed.id is not None:
+        plain = f"{parsed.type}/{parsed.id}"
+        here = None if parsed.base else parsed.type
+        plain = f"{parsed.base}/{plain}" if parsed.base else plain
+        return here, (plain, f"{plain}/_history/{parsed.version}") if parsed.version else (plain,)
+    if parsed.uri is not None and parsed.version:
+        return None, (parsed.uri, f"{parsed.uri}|{parsed.version}")
+    return None, () if parsed.fragment is not None else (reference,)
