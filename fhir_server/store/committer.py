@@ -32,7 +32,7 @@ GROUP_WEIGHT: Final = 8 * 1024 * 1024
 GROUPS_AT_ONCE: Final = 2
 """While one group waits for the disk, the next is sent."""
 COMPANION: Final = 2
-"""A group starts beside another that has at most so many times its commits; a small one would cost more than it gains."""
+"""A group starts beside another of at most so many times its commits: a small one costs more than it gains."""
 LARGE_WEIGHT: Final = 2 * 1024 * 1024
 """A commit that needs more of mongod's cache (bytes) is large: it has a transaction of its own and waits for room."""
 ALONE_AT_ONCE: Final = 6
