@@ -23,9 +23,9 @@ COPIES: Final = 2
 """A document is written to its collection and to the oplog."""
 KEYS_OF_A_DOCUMENT: Final = 6
 """Index keys that do not come from entries: `_id`, type, time."""
-USUAL_WEIGHT: Final = 8
-"""Weight of a byte of text: 8.0 over the Synthea Bundles."""
-GREATEST_WEIGHT: Final = 100
+USUAL_WEIGHT: Final = 10
+"""Weight of a byte of text, as over the Synthea Bundles."""
+GREATEST_WEIGHT: Final = 128
 """Weight of a byte of text in an array of short names, of which each is an entry in several indexes."""
 DEFAULT_TRIGGER: Final = 0.10
 SAFETY: Final = 0.9
