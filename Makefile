@@ -64,5 +64,6 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.lock
 
 # The SMART JavaScript client that a test runs, with the Node.js among the development packages.
 $(VENV)/javascript.stamp: $(VENV)/dev.stamp tests/clients/javascript/package-lock.json
-	@cd tests/clients/javascript && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --no-audit --no-fund
+	@echo "Installing the JavaScript client for its test."
+	@cd tests/clients/javascript && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --loglevel=error
 	@touch $@
