@@ -116,15 +116,17 @@ async def _arriving(receive: Receive, pause: float) -> AsyncIterator[bytes]:
 async def _gunzip(compressed: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     inflate = zlib.decompressobj(wbits=31)
     async for piece in compressed:
-        rest, made = piece, b""
-        while rest or len(made) == PIECE:
-            if inflate.eof:
-                raise BadRequest("Something follows the gzip stream of the body.")
+        rest = piece
+        more = True  # also what zlib holds back when a piece is full
+        while more:
             try:
                 made = inflate.decompress(rest, PIECE)
             except zlib.error:
                 raise BadRequest("The body is not valid gzip, although Content-Encoding says so.") from None
-            rest = inflate.unconsumed_tail or inflate.unused_data
             yield made
+            if inflate.unused_data:
+                raise BadRequest("Something follows the gzip stream of the body.")
+            rest = inflate.unconsumed_tail
+            more = not inflate.eof and (bool(rest) or len(made) == PIECE)
     if not inflate.eof:
         raise BadRequest("The gzip stream of the body is cut off.", code="incomplete")
