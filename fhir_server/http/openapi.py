@@ -1,7 +1,8 @@
 """The OpenAPI description of the service, made from its CapabilityStatement.
 
-Rule: nothing is said here that the CapabilityStatement does not say; what all types share is written once, under
-`components`, and referred to. See https://spec.openapis.org/oas/v3.1.0 and https://hl7.org/fhir/R4/http.html.
+Rule: nothing is said here that the CapabilityStatement does not say (but for an operation's levels, which it has no
+place for); what all types share is written once, under `components`, and referred to.
+See https://spec.openapis.org/oas/v3.1.0 and https://hl7.org/fhir/R4/http.html.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from fhir_server.http.negotiate import FHIR_JSON, FHIR_XML, FORM, JSON_PATCH
 from fhir_server.model import Json
+from fhir_server.operations.catalogue import OPERATIONS
 
 ID_FORM = "^[A-Za-z0-9\\-.]{1,64}$"
 _METHODS = {
@@ -87,8 +89,11 @@ def _type_paths(resource: Json) -> Json:
         searched["requestBody"] = _reference("requestBodies", "form")
         paths[f"/{type_}/_search"] = {"post": searched}
     for operation in resource.get("operation", ()):
-        paths[f"/{type_}/${operation['name']}"] = _invocation(type_, operation)
-        paths[f"/{type_}/{{id}}/${operation['name']}"] = _invocation(type_, operation, at="instance-")
+        levels = OPERATIONS[operation["name"]].levels
+        if "type" in levels:
+            paths[f"/{type_}/${operation['name']}"] = _invocation(type_, operation)
+        if "instance" in levels:
+            paths[f"/{type_}/{{id}}/${operation['name']}"] = _invocation(type_, operation, at="instance-")
     return paths
 
 
@@ -117,9 +122,11 @@ def _body(code: str) -> str | None:
 
 def _invocation(tag: str, operation: Json, *, at: str = "") -> Json:
     name = operation["name"]
-    described = _operation(tag, f"{at}{name}-{tag}", operation["documentation"])
-    described["requestBody"] = _reference("requestBodies", "parameters")
-    return {"post": described}
+    posted = _operation(tag, f"{at}{name}-{tag}", operation["documentation"])
+    posted["requestBody"] = _reference("requestBodies", "parameters")
+    if not OPERATIONS[name].reads:
+        return {"post": posted}
+    return {"post": posted, "get": _operation(tag, f"{at}{name}-get-{tag}", operation["documentation"])}
 
 
 def _operation(

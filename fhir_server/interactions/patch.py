@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fhir_server.access.limits import Access
 from fhir_server.interactions import conditional
 from fhir_server.interactions.read import found
@@ -12,6 +14,11 @@ from fhir_server.model import Change, FhirRequest, FhirResponse, Json, Version
 from resources import json_codec, patch_fhirpath, patch_json, validation
 from resources.outcome import BadRequest, NotFound, Unprocessable
 
+LARGE_BYTES = 64 * 1024
+JSON_WORK = 500_000_000
+FHIRPATH_WORK = 5_000_000
+"""Most operations times bytes of the resource, about a second or two of work."""
+
 
 async def patch(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
     """200 with the patched resource. Raises NotFound, Gone, BadRequest, PreconditionFailed, Unprocessable."""
@@ -21,12 +28,18 @@ async def patch(server: Server, access: Access, request: FhirRequest) -> FhirRes
 async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
     """The step of a patch: reads what is to be patched, or finds it by the criteria."""
     if request.id is not None:
-        current = await server.lookup.read(access, str(request.type), request.id)
-        return step(request, current)
+        return await stepped(request, await server.lookup.read(access, str(request.type), request.id))
     match = await conditional.find(server, access, str(request.type), request.query)
     if match.version is None:
         raise NotFound(f"No {request.type} matches the criteria, so there is nothing to patch.")
-    return step(request, match.version)
+    return await stepped(request, match.version)
+
+
+async def stepped(request: FhirRequest, current: Version | None) -> Step:
+    """The step of a patch; of a large resource in a thread, so that others are answered meanwhile."""
+    if current is None or len(current.text or b"") < LARGE_BYTES:
+        return step(request, current)
+    return await asyncio.to_thread(step, request, current)
 
 
 def step(request: FhirRequest, current: Version | None) -> Step:
@@ -36,6 +49,7 @@ def step(request: FhirRequest, current: Version | None) -> Step:
     check_if_match(request.when, version, version.key)
     if version.blob is not None:
         raise Unprocessable(f"{version.key} is too large to be patched: replace it by an update.")
+    check_work(request.body, version)
     before: Json = json_codec.decode(version.text or b"")
     after = applied(before, request.body)
     if not isinstance(after, dict) or (after.get("resourceType"), after.get("id")) != (version.type, version.id):
@@ -44,6 +58,18 @@ def step(request: FhirRequest, current: Version | None) -> Step:
     if is_unchanged(version, after):
         return Step(None, current=version)
     return Step(Change("PATCH", version.type, version.id, version, after), current=version)
+
+
+def check_work(body: object, version: Version) -> None:
+    """Each operation may walk the whole resource. Raises Unprocessable where all together would take too long."""
+    operations = body if isinstance(body, list) else body.get("parameter") if isinstance(body, dict) else None
+    most = JSON_WORK if isinstance(body, list) else FHIRPATH_WORK
+    if isinstance(operations, list) and len(operations) > 1 and len(operations) * len(version.text or b"") > most:
+        raise Unprocessable(
+            f"{len(operations)} operations on a resource of {len(version.text or b''):,} bytes are too many for one "
+            "patch. Send fewer at a time, or replace the resource by an update.",
+            code="too-costly",
+        )
 
 
 def applied(document: Json, body: object) -> object:

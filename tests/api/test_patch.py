@@ -77,6 +77,24 @@ async def test_patches_that_are_refused_change_nothing(
     assert (await client.get(path)).headers["ETag"] == 'W/"1"'
 
 
+async def test_a_patch_that_would_take_long_is_refused(client: httpx.AsyncClient, path: str) -> None:
+    body: dict[str, Any] = {"resourceType": "Patient", "id": path.partition("/")[2], "birthDate": "1990-01-01"}
+    body["name"] = [{"given": ["x"] * 200_000}]
+    assert (await client.put(path, json=body, headers=JSON)).status_code == 200
+    many = replace_birth_date("1990-02-02")
+    many["parameter"] *= 20
+    answers = [
+        await client.patch(path, json=many, headers=JSON),
+        await client.patch(
+            path, json=[{"op": "add", "path": "/name/0/given/0", "value": "y"}] * 5_000, headers=JSON_PATCH
+        ),
+    ]
+    for answer in answers:
+        assert answer.status_code == 422
+        assert answer.json()["issue"][0]["code"] == "too-costly"
+    assert (await client.patch(path, json=replace_birth_date("1991-02-02"), headers=JSON)).status_code == 200
+
+
 async def test_a_patch_of_nothing_or_of_a_deleted_one(client: httpx.AsyncClient, path: str) -> None:
     await client.delete(path)
     assert (await client.patch(path, content=b"[]", headers=JSON_PATCH)).status_code == 410
