@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 from typing import Any, Self
 
 import msgspec
@@ -23,6 +25,13 @@ MAX_DIGITS = 100
 MAX_EXPONENT = 1000
 """Beyond these a number is refused: arithmetic on 1E999999999 would take all memory."""
 
+MAX_PROBLEMS = 100
+"""More are not told."""
+
+_LARGE = 1024 * 1024
+_LEAST_BYTES = 6
+"""Bytes for each object or array that a large body must have: one takes at least ten times as much in memory."""
+_LARGEST_COPY = 64 * 1024 * 1024
 _TOO_DEEP = f"The body is nested more than {MAX_DEPTH} levels deep."
 _BOM = b"\xef\xbb\xbf"
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
@@ -105,21 +114,31 @@ def decode(raw: bytes) -> Any:
     """The value of a JSON text in UTF-8; members keep their order, and `encode` gives the same digits back.
 
     Numbers with a fraction or exponent, `-0`, and integers over 64 bits become Decimals, all others int.
-    Raises BadRequest (all problems at once, each with line and column or path) for what is not JSON by RFC 8259, and
-    for member names that occur twice, U+0000, lone surrogates, more than `MAX_DEPTH` levels and numbers too large.
+    Raises BadRequest (all problems at once up to `MAX_PROBLEMS`, each with line and column or path) for what is not
+    JSON by RFC 8259, and for member names that occur twice, U+0000, lone surrogates, more than `MAX_DEPTH` levels and
+    numbers too large.
     """
     raw = raw.removeprefix(_BOM)
+    if len(raw) > _LARGE and raw.count(b"{") + raw.count(b"[") > len(raw) // _LEAST_BYTES:
+        raise BadRequest("The body is mostly empty objects and arrays, which FHIR does not allow.", code="too-costly")
     try:
         value = _decoder.decode(raw)
         again = _encoder.encode(value)
-        indented = msgspec.json.format(again, indent=1)
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         return _decode_carefully(raw)
     if _is_less(again, raw) or _NUL.search(again) or _has_long_integer(again):
         return _decode_carefully(raw)
-    if _DEEP in indented and is_deeper(value, MAX_DEPTH):
+    if _may_be_deep(again) and is_deeper(value, MAX_DEPTH):
         return _decode_carefully(raw)
     return value
+
+
+def _may_be_deep(compact: bytes) -> bool:
+    """Whether there may be more than `MAX_DEPTH` levels: told by an indented copy, where that cannot become large."""
+    lines = sum(compact.count(mark) for mark in (b",", b"[", b"{"))
+    if lines * MAX_DEPTH > _LARGEST_COPY:
+        return True
+    return _DEEP in msgspec.json.format(compact, indent=1)
 
 
 def _is_less(again: bytes, raw: bytes) -> bool:
@@ -207,7 +226,9 @@ def _decode_carefully(raw: bytes) -> Any:
         raise BadRequest(f"The body is not JSON: {error.msg.removesuffix(' at')} at {place}.") from None
     except RecursionError:
         raise BadRequest(_TOO_DEEP) from None
-    if problems := list(_problems(value, value["resourceType"] if _is_resource(value) else "", 0)):
+    if problems := list(
+        islice(_problems(value, value["resourceType"] if _is_resource(value) else "", 0), MAX_PROBLEMS)
+    ):
         issues = [Issue("error", BadRequest.code, text, path or None) for path, text in problems]
         raise BadRequest(issues=issues)
     return value
@@ -221,9 +242,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) == len(pairs):
         return value
-    names = [name for name, _ in pairs]
+    counts = Counter(name for name, _ in pairs)
     repeating = _Repeating(value)
-    repeating.names = [name for name in value if names.count(name) > 1]
+    repeating.names = [name for name, count in counts.items() if count > 1]
     return repeating
 
 

@@ -106,8 +106,9 @@ def references_in(resource: Json) -> Iterator[tuple[Json, str, str]]:
 def rewrite(resource: Json, mapping: _Mapping) -> Json:
     """The resource with each link replaced by what `mapping` gives for it; where that is None the link stays.
 
-    Links are `Reference.reference`, elements of type uri, url, oid and uuid, and `href` and `src` in narrative, in
-    `resource` and in everything inside it, resources of Bundle entries too; not canonicals, which are never replaced
+    Links are `Reference.reference`, elements of type uri and url (an oid or uuid that became `Patient/1` would not be
+    one any more, so those stay, although R4 lists them too), and `href` and `src` in narrative, in `resource` and in
+    everything inside it, resources of Bundle entries too; not canonicals, which are never replaced
     (https://hl7.org/fhir/R4/http.html#trules). What does not change is shared with the argument, which itself is never
     changed. Texts in narrative that read ` href="…"` count as links.
     """
@@ -118,7 +119,7 @@ def rewrite(resource: Json, mapping: _Mapping) -> Json:
 # cannot hold a link are not in it.
 _Plan = dict[str, "str | _Plan"]
 _LINK, _REFERENCE, _DIV, _CONTAINED, _RESOURCE = "link", "reference", "div", "contained", "resource"
-_URIS = frozenset({"uri", "url", "oid", "uuid"})
+_URIS = frozenset({"uri", "url"})
 _PLANS: dict[str, _Plan] = {}
 _NOTHING: _Plan = {}
 

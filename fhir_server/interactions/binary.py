@@ -7,7 +7,8 @@ streams to and from GridFS and never stands in memory whole.
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 
 from fhir_server.access.limits import Access
@@ -15,6 +16,7 @@ from fhir_server.interactions.server import Server
 from fhir_server.interactions.writing import Prepare, Step, carry_out
 from fhir_server.model import Content, FhirRequest, FhirResponse, Json, Version
 from fhir_server.store import blobs
+from fhir_server.store.blobs import Blob
 from resources import json_codec, xml_codec
 from resources.outcome import FhirError, Unavailable
 
@@ -30,38 +32,64 @@ PLACE = "UExBQ0U="
 async def store(server: Server, access: Access, request: FhirRequest, prepare: Prepare) -> FhirResponse:
     """Take the content in, then commit the resource as `prepare`, of create or update, makes it ready.
 
-    A large content is uploaded first and removed again if the resource is refused. What is left behind when nobody can
-    tell, the sweep at the start removes.
+    A large content is uploaded first and removed again where the resource is refused, or nothing is to be written. What
+    is left behind when nobody can tell, the sweep at the start removes.
     """
     assert request.content is not None, "only called with content"  # noqa: S101 - callers' contract
     head, rest = await split(request.content.chunks)
     resource = described(request.content, request.id)
-    blob = None
     if rest is None:
         if head:
             resource["data"] = base64.b64encode(head).decode()
-    else:
-        blob = await blobs.put(access, server.database, joined(head, rest), content_type=request.content.content_type)
+        return await carry_out(server, access, replace(request, body=resource), prepare)
+    media = request.content.content_type
+    blob = await blobs.put(access, server.database, joined(head, rest), content_type=media)
+    is_named = False
 
     async def with_content(server: Server, access: Access, asked: FhirRequest) -> Step:
-        if blob is None:
-            return await prepare(server, access, replace(asked, body=resource))
-        # Its name stands for the content, so that the new resource differs from any that is there.
-        named = resource | {"data": base64.b64encode(blob.encode()).decode()}
-        made = await prepare(server, access, replace(asked, body=named))
-        if made.change is None or made.change.after is None:
-            return made
-        after = {name: value for name, value in made.change.after.items() if name != "data"}
-        return replace(made, change=replace(made.change, after=after, blob=blob))
+        nonlocal is_named
+        made = await prepare_large(server, access, asked, resource, blob, prepare)
+        is_named = made.change is not None
+        return made
 
     try:
-        return await carry_out(server, access, request, with_content)
+        response = await carry_out(server, access, request, with_content)
     except Unavailable:
         raise  # it may have been committed all the same: the sweep finds out
     except FhirError:
-        if blob is not None:
-            await blobs.delete(access, server.database, blob)
+        await blobs.discard(access, server.database, blob.name)
         raise
+    if not is_named:
+        await blobs.discard(access, server.database, blob.name)
+    return response
+
+
+async def prepare_large(
+    server: Server, access: Access, request: FhirRequest, resource: Json, blob: Blob, prepare: Prepare
+) -> Step:
+    """The step that writes `resource` with its content in `blob`; no change where the same is there already."""
+    # The blob's name stands for the content, so that the new resource differs from any that is there.
+    named = resource | {"data": base64.b64encode(blob.name.encode()).decode()}
+    made = await prepare(server, access, replace(request, body=named))
+    if made.change is None or made.change.after is None:
+        return made
+    after = {name: value for name, value in made.change.after.items() if name != "data"}
+    current = made.change.before
+    if current is not None and await is_same(server, access, current, after, blob):
+        return Step(None, current=current)
+    return replace(made, change=replace(made.change, after=after, blob=blob.name))
+
+
+async def is_same(server: Server, access: Access, current: Version, after: Json, blob: Blob) -> bool:
+    """Whether `current` says what `after` says, and has an equal content."""
+    if current.text is None or current.blob is None:
+        return False
+    stored = json_codec.decode(current.text)
+    meta = stored.pop("meta")
+    if stored != after or not meta.keys() <= {"versionId", "lastUpdated"}:
+        return False
+    held = await blobs.find(access, server.database, current.blob)
+    return (held.length, held.sha256) == (blob.length, blob.sha256)
 
 
 def described(content: Content, id_: str | None) -> Json:
@@ -91,39 +119,49 @@ async def joined(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes
         yield chunk
 
 
-def answer(server: Server, access: Access, request: FhirRequest, version: Version) -> FhirResponse:
-    """The Binary as the client wants it: in its own content type, or as a FHIR resource."""
+async def answer(server: Server, access: Access, request: FhirRequest, version: Version) -> FhirResponse:
+    """The Binary as the client wants it: in its own content type, or as a FHIR resource. Raises Unavailable."""
     answered = FhirResponse(200, version=version.version, last_modified=version.last_updated)
     as_resource = request.accept in (FHIR_JSON, FHIR_XML)
     if as_resource and version.blob is None:
         return replace(answered, text=version.text)
     resource = json_codec.decode(version.text or b"")
     if version.blob is not None:
+        length = (await blobs.find(access, server.database, version.blob)).length
         content = blobs.read(access, server.database, version.blob)
     else:
-        content = once(base64.b64decode(resource.get("data", "")))
+        data = base64.b64decode(resource.get("data", ""))
+        length, content = len(data), once(data)
     if as_resource:
-        return replace(answered, stream=Content(request.accept, embedded(resource, request.accept, content)))
+        before, after = enclosing(resource, request.accept)
+        length = len(before) + (length + 2) // 3 * 4 + len(after)
+        return replace(answered, stream=Content(request.accept, embedded(before, content, after), length=length))
     context = resource.get("securityContext", {}).get("reference")
-    return replace(answered, stream=Content(resource["contentType"], content, context))
+    return replace(answered, stream=Content(resource["contentType"], content, context, length))
 
 
-async def once(content: bytes) -> AsyncIterator[bytes]:
+async def once(content: bytes) -> AsyncGenerator[bytes]:
     """The content as a stream of one piece."""
     yield content
 
 
-async def embedded(resource: Json, accept: str, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The resource as text with the content as base64 in `data`, piece by piece."""
+def enclosing(resource: Json, accept: str) -> tuple[bytes, bytes]:
+    """The text of the resource before and after the content in `data`."""
     encode = json_codec.encode if accept == FHIR_JSON else xml_codec.encode
     before, _, after = encode(resource | {"data": PLACE}).rpartition(PLACE.encode())
+    return before, after
+
+
+async def embedded(before: bytes, content: AsyncGenerator[bytes], after: bytes) -> AsyncGenerator[bytes]:
+    """The content as base64 between the two, piece by piece."""
     yield before
     pending = bytearray()
-    async for chunk in content:
-        pending += chunk
-        whole = len(pending) - len(pending) % 3
-        if whole >= ENCODED_CHUNK:
-            yield base64.b64encode(pending[:whole])
-            del pending[:whole]
+    async with aclosing(content):
+        async for chunk in content:
+            pending += chunk
+            whole = len(pending) - len(pending) % 3
+            if whole >= ENCODED_CHUNK:
+                yield base64.b64encode(pending[:whole])
+                del pending[:whole]
     yield base64.b64encode(pending)
     yield after

@@ -19,12 +19,17 @@ from fhir_server.interactions.conditional import Match
 from fhir_server.interactions.links import Linked
 from fhir_server.interactions.server import Server
 from fhir_server.model import Condition, Interaction, Json
+from fhir_server.search import compile as compiling
 from fhir_server.search import match as matching
 from fhir_server.search.extract import Extracted, extract
 from fhir_server.search.tree import All, Equals, Expr
-from fhir_server.store import committer
+from fhir_server.store import committer, reader
+from fhir_server.store.committer import ConditionChanged
 from resources import references, validation
-from resources.outcome import FhirError, PreconditionFailed
+from resources.outcome import FhirError, PreconditionFailed, Unprocessable
+
+MOST_COMPARISONS = 200_000
+"""Criteria times entries that they are compared with, in one transaction; about two seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class Pending:
         self._base_url = base_url
         self._waiting: dict[str, list[tuple[int, str, Json]]] = {}
         self._tables: dict[str, _Table] = {}
+        self._compared = 0
         for each in linked:
             self._add(each, targets[each.asked.position])
 
@@ -77,14 +83,23 @@ class Pending:
         if table is None:
             return []
         first = _equality(tree)
-        numbers: Iterable[int] = range(len(table.rows)) if first is None else table.by_entry.get(first, ())
-        found = [table.rows[number] for number in numbers]
+        numbers: Sequence[int] = range(len(table.rows)) if first is None else table.by_entry.get(first, ())
+        self._compared += len(numbers)
+        if self._compared > MOST_COMPARISONS:
+            raise Unprocessable(
+                "The criteria in this transaction would have to be compared with too many of its own entries. Use "
+                "criteria that name a value, such as identifier=system|value, or divide the Bundle.",
+                code="too-costly",
+            )
         now = committer.now_us()
-        return [
-            (position, key)
-            for position, key, entries in found
-            if matching.matches(tree, entries, type_=type_, id_=key.partition("/")[2], updated=now)
-        ]
+        found = []
+        for count, number in enumerate(numbers, 1):
+            position, key, entries = table.rows[number]
+            if matching.matches(tree, entries, type_=type_, id_=key.partition("/")[2], updated=now):
+                found.append((position, key))
+            if count % CHUNK == 0:
+                await asyncio.sleep(0)
+        return found
 
     async def _extracted(self, waiting: Sequence[tuple[int, str, Json]]) -> _Table:
         table = _Table()
@@ -126,8 +141,13 @@ async def resolve(
         try:
             if isinstance(match, FhirError):
                 raise match
-            keys[text] = await _only(text, match, pending)
+            rows = await pending.matching(match.condition.type, match.condition.tree)
+            for position, _ in rows if match.version is not None else ():
+                await _check_overtaken(server, access, targets[position])
+            keys[text] = _only(text, match, {key for _, key in rows}, pending)
             conditions.append(match.condition)
+        except ConditionChanged:
+            raise
         except FhirError as error:
             failures.add(first[text], _named(text, error))
     return Resolved(keys, tuple(conditions))
@@ -140,10 +160,22 @@ async def _find(server: Server, access: Access, text: str) -> Match:
     return await conditional.find(server, access, str(parsed.type), address.pairs(parsed.criteria or ""))
 
 
-async def _only(text: str, match: Match, pending: Pending) -> str:
-    """The one resource that the criteria match when the transaction is done. Raises PreconditionFailed."""
-    condition = match.condition
-    found = {key for _, key in await pending.matching(condition.type, condition.tree)}
+async def _check_overtaken(server: Server, access: Access, target: Target) -> None:
+    """Raises ConditionChanged where a conditional create of this transaction found nothing a moment ago and would find
+    something now: an equal transaction was quicker, and what the reference found is what it made."""
+    for condition in target.conditions:
+        if condition.found is None:
+            plan = compiling.condition_plan(condition.type, condition.tree, access.limit)
+            if (await reader.run(access, server.database, plan)).versions:
+                raise ConditionChanged(condition)
+
+
+def _only(text: str, match: Match, written: set[str], pending: Pending) -> str:
+    """The one resource that the criteria match when the transaction is done; `written` are those that it writes itself.
+
+    Raises PreconditionFailed.
+    """
+    found = set(written)
     if match.version is not None and match.version.key not in pending.written | pending.deleted:
         found.add(match.version.key)
     if len(found) == 1:

@@ -18,11 +18,13 @@ from typing import Any
 from fhir_server.interactions import address
 from fhir_server.model import FhirRequest, Interaction, Json, Pairs, Preconditions, Prefer
 from resources import instants, json_codec, validation
-from resources.outcome import BadRequest, FhirError, Issue
+from resources.outcome import BadRequest, FhirError, Issue, PayloadTooLarge
 from resources.registry import RESOURCE_TYPES
 
 CHUNK = 100
 """Entries worked on before others get their turn: some milliseconds."""
+MOST_ENTRIES = 100_000
+"""Of one Bundle."""
 MOST_ISSUES = 200
 """Problems that are told one by one; of the rest the number."""
 
@@ -64,10 +66,7 @@ def place(position: int, member: str = "") -> str:
 def located(issue: Issue, position: int) -> Issue:
     """The issue of an entry's request as one of the Bundle: what stands at `Patient.name[0]` stands at
     `Bundle.entry[3].resource.name[0]`, what has no place stands at the entry."""
-    expression = issue.expression or ""
-    if _ENTRY.match(expression):
-        return issue
-    root, dot, rest = expression.partition(".")
+    root, dot, rest = (issue.expression or "").partition(".")
     return replace(issue, expression=place(position, f"resource{dot}{rest}" if root else ""))
 
 
@@ -96,6 +95,9 @@ async def parse(request: FhirRequest) -> list[Entry | Refused]:
     given = bundle.get("entry", [])
     if not isinstance(given, list):
         raise BadRequest("Bundle.entry must be an array.", code="structure", expression="Bundle.entry")
+    if len(given) > MOST_ENTRIES:
+        words = f"The Bundle has {len(given):,} entries; {MOST_ENTRIES:,} can be taken at once. Divide it."
+        raise PayloadTooLarge(words, code="too-costly")
     frame = {name: value for name, value in bundle.items() if name != "entry"}
     if issues := validation.validate(frame, type_="Bundle"):
         raise BadRequest(issues=issues)

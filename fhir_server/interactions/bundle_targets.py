@@ -51,22 +51,32 @@ class Failures:
 
     def __init__(self) -> None:
         self._errors: list[tuple[int, FhirError]] = []
+        self._placed: set[FhirError] = set()
 
     def __bool__(self) -> bool:
         return bool(self._errors)
 
-    def add(self, position: int, error: FhirError) -> None:
-        """Note what is wrong with an entry. A failure that is not the client's is raised at once."""
+    def add(self, position: int, error: FhirError, *, placed: bool = False) -> None:
+        """Note what is wrong with an entry. A failure that is not the client's is raised at once.
+
+        `placed`: its issues say already where in the Bundle they are, not where in the entry's resource.
+        """
         if error.status >= 500:
             raise error
         self._errors.append((position, error))
+        if placed:
+            self._placed.add(error)
 
     def raise_any(self) -> None:
         """Raise what was collected as one error: the issues of all, the status of the first entry's."""
         if not self._errors:
             return
         errors = sorted(self._errors, key=lambda each: each[0])
-        issues = [bundle_entries.located(issue, position) for position, error in errors for issue in error.issues]
+        issues = [
+            issue if error in self._placed else bundle_entries.located(issue, position)
+            for position, error in errors
+            for issue in error.issues
+        ]
         kind, headers = type(errors[0][1]), errors[0][1].headers
         raise kind(issues=bundle_entries.shortened(issues), headers=headers)
 
@@ -186,4 +196,4 @@ def check_full_urls(entries: Iterable[Entry], failures: Failures) -> None:
         if position != entry.position:
             words = f"{bundle_entries.place(position)} has the same fullUrl: a link to it would lead to two resources."
             where = bundle_entries.place(entry.position, "fullUrl")
-            failures.add(entry.position, BadRequest(words, code="duplicate", expression=where))
+            failures.add(entry.position, BadRequest(words, code="duplicate", expression=where), placed=True)

@@ -14,7 +14,7 @@ async def read(server: Server, access: Access, request: FhirRequest) -> FhirResp
     """The current version. Raises NotFound, Gone."""
     refuse_parameters(request)
     version = await reader.read(access, server.database, str(request.type), str(request.id))
-    return answer(server, access, request, found(version, request))
+    return await answer(server, access, request, found(version, request))
 
 
 async def vread(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
@@ -24,7 +24,7 @@ async def vread(server: Server, access: Access, request: FhirRequest) -> FhirRes
     version = None
     if number.isascii() and number.isdigit() and len(number) < 10 and not number.startswith("0"):
         version = await reader.vread(access, server.database, str(request.type), str(request.id), int(number))
-    return answer(server, access, request, found(version, request))
+    return await answer(server, access, request, found(version, request))
 
 
 def found(version: Version | None, request: FhirRequest) -> Version:
@@ -37,12 +37,12 @@ def found(version: Version | None, request: FhirRequest) -> Version:
     return version
 
 
-def answer(server: Server, access: Access, request: FhirRequest, version: Version) -> FhirResponse:
+async def answer(server: Server, access: Access, request: FhirRequest, version: Version) -> FhirResponse:
     """200 with the resource, or 304 where the client has it already."""
     if is_fresh(request.when, version):
         return FhirResponse(304, version=version.version, last_modified=version.last_updated)
     if request.type == "Binary":
-        return binary.answer(server, access, request, version)
+        return await binary.answer(server, access, request, version)
     return FhirResponse(200, text=version.text, version=version.version, last_modified=version.last_updated)
 
 

@@ -73,7 +73,7 @@ async def checked(server: Server, request: FhirRequest) -> list[Entry]:
     failures = Failures()
     for item in parsed:
         if isinstance(item, Refused):
-            failures.add(item.position, item.error)
+            failures.add(item.position, item.error, placed=True)
     bundle_targets.check_full_urls(entries, failures)
     for entry in entries:
         if entry.request.interaction is Interaction.OPERATION:

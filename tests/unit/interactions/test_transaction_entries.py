@@ -126,7 +126,7 @@ async def test_writes_are_quiet_unless_asked_otherwise() -> None:
         ("Patient.name[0]", "Bundle.entry[3].resource.name[0]"),
         ("Patient", "Bundle.entry[3].resource"),
         (None, "Bundle.entry[3]"),
-        ("Bundle.entry[3].request.url", "Bundle.entry[3].request.url"),
+        ("Bundle.entry[3].request.url", "Bundle.entry[3].resource.entry[3].request.url"),
         ("Bundle.type", "Bundle.entry[3].resource.type"),
     ],
 )

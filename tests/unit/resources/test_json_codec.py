@@ -1,5 +1,7 @@
 import copy
 import pickle
+import time
+import tracemalloc
 from decimal import Decimal
 from typing import Any
 
@@ -130,3 +132,28 @@ def test_pretty_changes_white_space_only() -> None:
 def test_what_is_not_json_is_not_encoded() -> None:
     with pytest.raises(TypeError, match="object is not JSON"):
         json_codec.encode({"a": object()})
+
+
+def test_many_repeated_members_are_told_quickly_and_not_all() -> None:
+    names = ",".join(f'"k{number}":1' for number in range(20_000))
+    started = time.process_time()
+    with pytest.raises(BadRequest) as refused:
+        json_codec.decode(f"{{{names},{names}}}".encode())
+    assert len(refused.value.issues) == json_codec.MAX_PROBLEMS
+    assert time.process_time() - started < 2
+
+
+def test_a_large_deep_text_is_decoded_without_a_copy_many_times_its_size() -> None:
+    text = b"[" * 99 + b",".join([b"1"] * 1_000_000) + b"]" * 99
+    tracemalloc.start()
+    json_codec.decode(text)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40 * len(text) / 2
+    with pytest.raises(BadRequest, match="nested"):
+        json_codec.decode(b"[" + b"[" + text + b"]" + b"]")
+
+
+def test_a_large_body_of_nothing_is_refused_before_it_takes_memory() -> None:
+    with pytest.raises(BadRequest, match="mostly empty"):
+        json_codec.decode(b"[" + b",".join([b"{}"] * 700_000) + b"]")

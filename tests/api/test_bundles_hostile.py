@@ -1,0 +1,79 @@
+"""Bundles that are too much, and equal ones at once."""
+
+import asyncio
+import uuid
+from typing import Any
+
+import httpx
+
+JSON = {"Content-Type": "application/fhir+json"}
+
+
+def transaction(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceType": "Bundle", "type": "transaction", "entry": list(entries)}
+
+
+def post(resource: dict[str, Any], **request: str) -> dict[str, Any]:
+    return {"resource": resource, "request": {"method": "POST", "url": resource["resourceType"], **request}}
+
+
+async def test_a_fault_inside_an_inner_bundle_is_told_at_its_own_entry(client: httpx.AsyncClient) -> None:
+    inner = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"resource": {"resourceType": "Patient", "x": 1}}],
+    }
+    answer = await client.post("", json=transaction(post({"resourceType": "Patient"}), post(inner)), headers=JSON)
+
+    assert answer.status_code == 422
+    expressions = {issue["expression"][0] for issue in answer.json()["issue"]}
+    assert expressions == {"Bundle.entry[1].resource.entry[0].resource.x"}
+
+
+async def test_equal_transactions_at_once_make_one_and_all_succeed(client: httpx.AsyncClient) -> None:
+    for _ in range(3):
+        number = uuid.uuid4().hex
+        criteria = f"identifier=urn:n|{number}"
+        patient = {"resourceType": "Patient", "identifier": [{"system": "urn:n", "value": number}]}
+        basic = {"resourceType": "Basic", "code": {"text": "x"}, "subject": {"reference": f"Patient?{criteria}"}}
+        body = transaction(post(patient, ifNoneExist=criteria), *[post(basic)] * 20)
+
+        answers = await asyncio.gather(*(client.post("", json=body, headers=JSON, timeout=60) for _ in range(15)))
+
+        assert {answer.status_code for answer in answers} == {200}, next(
+            a.text for a in answers if a.status_code != 200
+        )
+        found = (await client.get("Patient", params={"identifier": f"urn:n|{number}", "_total": "accurate"})).json()
+        assert found["total"] == 1
+
+
+async def test_too_many_entries_are_refused(client: httpx.AsyncClient) -> None:
+    for type_ in ("batch", "transaction"):
+        text = f'{{"resourceType":"Bundle","type":"{type_}","entry":[{",".join(["{}"] * 100_001)}]}}'
+        answer = await client.post("", content=text, headers=JSON)
+        assert answer.status_code == 413
+        assert answer.json()["issue"][0]["code"] == "too-costly"
+
+
+async def test_criteria_that_cannot_be_looked_up_are_bounded(client: httpx.AsyncClient) -> None:
+    entries = [
+        post({"resourceType": "Patient", "birthDate": "2001-01-01"}, ifNoneExist=f"birthdate=lt{1000 + number}")
+        for number in range(500)
+    ]
+    answer = await client.post("", json=transaction(*entries), headers=JSON, timeout=60)
+    assert answer.status_code == 422
+    assert answer.json()["issue"][0]["code"] == "too-costly"
+
+
+async def test_a_uuid_that_is_a_full_url_stays_a_uuid(client: httpx.AsyncClient) -> None:
+    name = f"urn:uuid:{uuid.uuid4()}"
+    extension = [{"url": "http://e.example", "valueUuid": name}, {"url": "http://e.example", "valueUri": name}]
+    body = transaction(
+        {"fullUrl": name, **post({"resourceType": "Patient"})},
+        post({"resourceType": "Basic", "code": {"text": "x"}, "extension": extension}),
+    )
+    answer = await client.post("", json=body, headers=JSON | {"Prefer": "return=representation"})
+    assert answer.status_code == 200, answer.text
+    patient, basic = (entry["resource"] for entry in answer.json()["entry"])
+    assert basic["extension"][0]["valueUuid"] == name
+    assert basic["extension"][1]["valueUri"] == f"Patient/{patient['id']}"
