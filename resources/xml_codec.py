@@ -27,6 +27,9 @@ _SPECIAL = re.compile('[&<>"\t\n\r\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uf
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 
 
+_DECLARED_ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*?encoding\s*=\s*["']([^"']*)["']""")
+
+
 def decode(raw: bytes) -> Json:
     """The resource of an XML document in UTF-8, in the shape of FHIR JSON.
 
@@ -34,6 +37,9 @@ def decode(raw: bytes) -> Json:
     for the validation to name. Raises BadRequest (all problems at once, each with its path; syntax errors with line
     and column).
     """
+    declared = _DECLARED_ENCODING.match(raw)
+    if raw.startswith((b"\xfe\xff", b"\xff\xfe")) or (declared and declared[1].lower() not in (b"utf-8", b"utf8")):
+        raise BadRequest("The body must be in UTF-8, and an encoding that it declares must be UTF-8 too.")
     reader = Reader(raw)
     try:
         reader.parser.Parse(raw, True)

@@ -13,6 +13,7 @@ from fhir_server.access.limits import Access
 from fhir_server.interactions.server import Server
 from fhir_server.model import FhirRequest, FhirResponse, Interaction, Json
 from resources import json_codec
+from resources.outcome import BadRequest
 from resources.registry import RESOURCE_TYPES
 
 RELEASED = "2026-11-24"
@@ -31,7 +32,10 @@ TYPE_INTERACTIONS = (
 
 
 async def capabilities(server: Server, access: Access, request: FhirRequest) -> FhirResponse:  # noqa: ARG001
-    """The statement of this server, the same for everybody."""
+    """The statement of this server, the same for everybody. Raises BadRequest for another mode than full."""
+    for name, value in request.query:
+        if name != "mode" or value not in ("full", "normative"):
+            raise BadRequest(f"metadata takes mode=full or mode=normative; found {name}.", code="not-supported")
     return FhirResponse(200, text=_text(server, request.base_url))
 
 

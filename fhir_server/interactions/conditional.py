@@ -17,7 +17,7 @@ from fhir_server.search.grammar import condition_key
 from fhir_server.search.query import Query
 from fhir_server.search.tree import EVERYTHING
 from fhir_server.store import reader
-from resources.outcome import PreconditionFailed
+from resources.outcome import BadRequest, PreconditionFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Match:
 async def find(server: Server, access: Access, type_: str, criteria: Pairs, *, header: str | None = None) -> Match:
     """The one match of the criteria. `header` is where they came from, for the words of an error.
 
-    Raises BadRequest for criteria that cannot be understood, PreconditionFailed for none given or several matches.
+    Raises BadRequest for criteria that cannot be understood or are none, PreconditionFailed for several matches.
     """
     query = parse(server, type_, criteria)
     page = await reader.run(access, server.database, compiling.condition_plan(type_, query.tree, access.limit))
@@ -62,7 +62,7 @@ def parse(server: Server, type_: str, criteria: Pairs) -> Query:
     """The criteria as a query, strictly: an unknown parameter here would change or delete the wrong resource."""
     query = understood(server, type_, criteria, strict=True)
     if query.tree == EVERYTHING:
-        raise PreconditionFailed(
+        raise BadRequest(
             f"A conditional interaction on {type_} needs search criteria, such as identifier=system|value."
         )
     return query

@@ -60,7 +60,7 @@ async def changed(
         after = {name: value for name, value in after.items() if value}
         if after == before:
             return Step(None, current=current)
-        change = Change("POST", current.type, current.id, current, resource | {"meta": after}, blob=current.blob)
+        change = Change("PUT", current.type, current.id, current, resource | {"meta": after}, blob=current.blob)
         return Step(change, current=current)
 
     await carry_out(server, access, request, prepare)

@@ -244,3 +244,16 @@ def test_a_document_declares_few_namespace_prefixes() -> None:
     declared = " ".join(f'xmlns:p{number}="urn:{number}"' for number in range(60))
     with pytest.raises(BadRequest, match="namespace prefixes"):
         xml_codec.decode(f'<Patient xmlns="http://hl7.org/fhir" {declared}/>'.encode())
+
+
+@pytest.mark.parametrize("encoding", ["ISO-8859-1", "utf-16"])
+def test_another_encoding_is_refused(encoding: str) -> None:
+    text = f'<?xml version="1.0" encoding="{encoding}"?><Patient xmlns="http://hl7.org/fhir"/>'
+    for raw in (text.encode(encoding), text.encode()):
+        with pytest.raises(BadRequest, match="UTF-8"):
+            xml_codec.decode(raw)
+
+
+def test_utf_8_may_be_declared() -> None:
+    raw = b'<?xml version="1.0" encoding="UTF-8"?><Patient xmlns="http://hl7.org/fhir"/>'
+    assert xml_codec.decode(raw) == {"resourceType": "Patient"}
