@@ -133,21 +133,26 @@ class EmbeddedMongo:
         return self.uri
 
     def wait(self) -> None:
-        """Wait until the launched mongod takes writes, as the only member of its replica set.
+        """Wait until the launched mongod takes writes; raises as `starting` does."""
+        for _ in self.starting():
+            time.sleep(POLL_SECONDS)
 
-        Raises EmbeddedMongoError when it stops at once or is not ready after START_TIMEOUT_SECONDS.
+    def starting(self) -> Iterator[None]:
+        """Steps until the launched mongod takes writes, as the only member of its replica set.
+
+        A step takes a second or so; whoever takes them pauses between two for POLL_SECONDS. Raises
+        EmbeddedMongoError when mongod stops at once or is not ready after START_TIMEOUT_SECONDS.
         """
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         port = self._port()
         try:
-            for _ in self._until(deadline):
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                    break
+            while not _listens(port):
+                self._check(deadline)
+                yield
             with _connect(port) as client:
-                for _ in self._until(deadline):
-                    with contextlib.suppress(PyMongoError):
-                        if _became_primary(client, f"127.0.0.1:{port}"):
-                            break
+                while not _became_primary(client, f"127.0.0.1:{port}"):
+                    self._check(deadline)
+                    yield
         except EmbeddedMongoError:
             self.stop()
             raise
@@ -209,16 +214,20 @@ class EmbeddedMongo:
             *("--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_LIFETIME_SECONDS}"),
         ]
 
-    def _until(self, deadline: float) -> Iterator[None]:
-        """Yield every POLL_SECONDS; raise when mongod has ended or the deadline (monotonic seconds) has passed."""
+    def _check(self, deadline: float) -> None:
+        """Raise when mongod has ended or the deadline (monotonic seconds) has passed."""
         log = self.data_dir / "mongod.log"
-        while time.monotonic() < deadline:
-            if not self.is_running():
-                code = self.process.returncode if self.process else None
-                raise EmbeddedMongoError(f"mongod stopped at once (exit code {code}). Its log, {log}, says why.")
-            yield
-            time.sleep(POLL_SECONDS)
-        raise EmbeddedMongoError(f"mongod was not ready after {START_TIMEOUT_SECONDS:g} s. Its log is {log}.")
+        if not self.is_running():
+            code = self.process.returncode if self.process else None
+            raise EmbeddedMongoError(f"mongod stopped at once (exit code {code}). Its log, {log}, says why.")
+        if time.monotonic() >= deadline:
+            raise EmbeddedMongoError(f"mongod was not ready after {START_TIMEOUT_SECONDS:g} s. Its log is {log}.")
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 def _connect(port: int) -> MongoClient[dict[str, Any]]:
@@ -241,9 +250,17 @@ def _choose_port(remembered: Path) -> int:
 
 def _became_primary(client: MongoClient[dict[str, Any]], address: str) -> bool:
     """Whether mongod takes writes; on the way there it is given its configuration, or its new address."""
-    hello = client.admin.command("hello")
-    if hello["isWritablePrimary"]:
-        return True
+    try:
+        if client.admin.command("hello")["isWritablePrimary"]:
+            return True
+        _configure(client, address)
+    except PyMongoError:  # not yet, or not any more
+        pass
+    return False
+
+
+def _configure(client: MongoClient[dict[str, Any]], address: str) -> None:
+    """Tell mongod that it is its replica set's only member, at this address."""
     try:
         config = client.admin.command("replSetGetConfig")["config"]
     except OperationFailure as failure:
@@ -251,12 +268,11 @@ def _became_primary(client: MongoClient[dict[str, Any]], address: str) -> bool:
             raise
         member = {"_id": 0, "host": address}
         client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
-        return False
+        return
     if config["members"][0]["host"] != address:
         config["members"][0]["host"] = address
         config["version"] += 1
         client.admin.command("replSetReconfig", config, force=True)
-    return False
 
 
 def _stop_leftover(lock_file: Path) -> None:

@@ -5,10 +5,21 @@ Rule: every setting says its unit and its default here, and is read nowhere else
 
 from typing import Final
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from fhir_server import mongodb_uri
+from fhir_server.addresses import service_base
+
 MIB: Final = 1024 * 1024
+
+
+def problems(error: ValidationError) -> list[str]:
+    """A line for each setting that cannot be used: its name and why, but not its value, which may be a password."""
+    return [
+        f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}"
+        for each in error.errors(include_input=False)
+    ]
 
 
 class Settings(BaseSettings):
@@ -17,7 +28,13 @@ class Settings(BaseSettings):
     Raises pydantic's `ValidationError`, naming each field that is wrong.
     """
 
-    model_config = SettingsConfigDict(env_prefix="FHIR_", frozen=True, env_ignore_empty=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="FHIR_",
+        frozen=True,
+        env_ignore_empty=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,  # it may be a password
+    )
 
     mongodb_uri: str = Field(
         default="mongodb://127.0.0.1:27017/?replicaSet=rs0",
@@ -27,8 +44,8 @@ class Settings(BaseSettings):
     database: str = Field(default="fhir", min_length=1, description="Name of the database that holds everything.")
     base_url: str = Field(
         default="http://127.0.0.1:8000/fhir",
-        description="The service base URL as clients see it, without a slash at its end; it stands in Location, "
-        "links and fullUrl, whatever the socket behind a gateway says.",
+        description="The service base URL as clients see it (http or https, without query and fragment); it stands in "
+        "Location, links and fullUrl, whatever the socket behind a gateway says.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port to listen on.")
@@ -58,7 +75,11 @@ class Settings(BaseSettings):
         default=False, description="Let a conditional delete remove all matches (up to 1,000), not just a single one."
     )
     request_timeout_seconds: float = Field(
-        default=60.0, gt=0, description="Longest time to answer a request once it is read, in seconds."
+        default=60.0,
+        gt=0,
+        description="Longest time to answer a search or a history once it is read, in seconds; after it 503. Other "
+        "requests have no such limit: a read is short by itself, and of a write that is cut nobody could say whether "
+        "it happened.",
     )
     body_timeout_seconds: float = Field(
         default=30.0, gt=0, description="Longest pause between two pieces of a request's body, in seconds."
@@ -74,13 +95,26 @@ class Settings(BaseSettings):
         default=0.25,
         gt=0,
         le=1,
-        description="Share of mongod's cache that the transactions in flight may fill together, 0 to 1.",
+        description="Share of mongod's cache that the transactions in flight may fill together, 0 to 1. With "
+        "`--workers N` each server process gets an N-th of it, which bounds its largest Bundle as well.",
     )
     embedded_cache_gb: float = Field(
         default=1.0,
         ge=0.25,
         description="Cache of the embedded mongod, in gigabytes; a Bundle of 25,000 entries needs 4.",
     )
+
+    @field_validator("mongodb_uri")
+    @classmethod
+    def _connection_string(cls, uri: str) -> str:
+        if (problem := mongodb_uri.problem(uri)) is not None:
+            raise ValueError(f"not a connection string of MongoDB: {problem}")
+        return uri
+
+    @field_validator("base_url")
+    @classmethod
+    def _base_url(cls, url: str) -> str:
+        return service_base(url)
 
     def environment(self) -> dict[str, str]:
         """The variables from which another process reads the same settings; those left at their default stay away."""

@@ -4,20 +4,24 @@ Rule: its settings come from the environment. uvicorn's access log stays off: ur
 """
 
 import contextlib
+import logging
 import resource
 import socket
 import sys
 from typing import Final
 
 import uvicorn
+from pydantic import ValidationError
 
 from fhir_server import logs
 from fhir_server.follow import follow
-from fhir_server.settings import Settings
+from fhir_server.settings import Settings, problems
 
 APPLICATION: Final = "fhir_server.app:create"
 BACKLOG: Final = 2048
 OPEN_FILES: Final = 65_536
+
+logger = logging.getLogger("fhir_server.worker")  # also where its __name__ is __main__
 
 
 def serve(descriptor: int, settings: Settings) -> None:
@@ -48,8 +52,18 @@ def allow_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
+def settings() -> Settings:
+    """The settings of the environment; ends the process with a line for each that cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for problem in problems(error):
+            logger.critical("setting that cannot be used: %s", problem)
+        sys.exit(2)
+
+
 if __name__ == "__main__":
     follow(int(sys.argv[2]))
     logs.configure()
     allow_open_files()
-    serve(int(sys.argv[1]), Settings())
+    serve(int(sys.argv[1]), settings())

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from fhir_server.settings import Settings
+from fhir_server.settings import Settings, problems
 
 
 def settings_from(**options: Any) -> Settings:
@@ -16,5 +16,4 @@ def settings_from(**options: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
-        lines = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
-        raise click.UsageError("Settings that cannot be used:\n  " + "\n  ".join(lines)) from error
+        raise click.UsageError("Settings that cannot be used:\n  " + "\n  ".join(problems(error))) from error

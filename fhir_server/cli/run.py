@@ -4,7 +4,6 @@ Rule: this process only steers. It starts, watches and stops the others, and is 
 """
 
 import asyncio
-import ipaddress
 import os
 import signal
 import socket
@@ -13,8 +12,9 @@ from typing import Any, NoReturn
 
 import click
 
+from fhir_server.addresses import is_loopback, origin
 from fhir_server.cli.options import settings_from
-from fhir_server.embedded import EmbeddedMongo, EmbeddedMongoError
+from fhir_server.embedded import POLL_SECONDS, EmbeddedMongo, EmbeddedMongoError
 from fhir_server.settings import Settings
 from fhir_server.workers import Workers, WorkersError, listen
 
@@ -38,7 +38,7 @@ class ToldToStop(Exception):
 )
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Number of server processes.")
 @click.option("--open", "open_", is_flag=True, default=None, help="Serve without sign-in; loopback only.")
-@click.option("--no-demo", is_flag=True, help="Leave an empty database empty.")
+@click.option("--no-demo", is_flag=True, help="Leave the embedded MongoDB empty when it is.")
 @click.option("--base-url", help="The service base URL as clients see it.  [default: http://HOST:PORT/fhir]")
 def run(
     host: str | None,
@@ -65,7 +65,7 @@ def run(
     try:
         if mongo is not None:
             settings = settings.model_copy(update={"mongodb_uri": mongo.launch()})
-        servers = Workers(listener, workers, os.environ | settings.environment())
+        servers = Workers(listener, workers, os.environ | for_each(settings, workers).environment())
         try:
             servers.start()  # beside mongod: each takes about as long as the other
             if mongo is not None:
@@ -98,15 +98,6 @@ def check_open(settings: Settings) -> None:
         )
 
 
-def is_loopback(host: str) -> bool:
-    """Whether all addresses of the host, a name or a number, belong to the loopback interface."""
-    try:
-        addresses = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
-    except OSError:
-        return False
-    return all(ipaddress.ip_address(address).is_loopback for address in addresses)
-
-
 def with_address(settings: Settings, listener: socket.socket) -> Settings:
     """The settings with the port that was really bound, and the base URL that follows from it when none was given."""
     port = listener.getsockname()[1]
@@ -116,9 +107,9 @@ def with_address(settings: Settings, listener: socket.socket) -> Settings:
     return settings.model_copy(update=update)
 
 
-def origin(host: str, port: int) -> str:
-    """Where the server answers on this machine, such as http://127.0.0.1:8000."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def for_each(settings: Settings, workers: int) -> Settings:
+    """The settings of each of so many server processes: what they share is divided."""
+    return settings.model_copy(update={"bundle_cache_share": settings.bundle_cache_share / workers})
 
 
 async def steer(settings: Settings, servers: Workers, mongo: EmbeddedMongo | None, *, demo: bool) -> None:
@@ -161,9 +152,19 @@ async def watch(servers: Workers, mongo: EmbeddedMongo | None) -> None:
         if mongo is not None and not mongo.is_running():
             click.echo("mongod ended; starting it again.")
             try:
-                mongo.start()
+                await start_again(mongo)
             except EmbeddedMongoError as error:
                 click.echo(str(error))
                 await asyncio.sleep(MONGOD_RETRY_SECONDS)
         if ended := servers.tend():
             click.echo(f"{ended} server process(es) ended; started again.")
+
+
+async def start_again(mongo: EmbeddedMongo) -> None:
+    """Start mongod in small steps, between which Ctrl-C is heard; raises EmbeddedMongoError.
+
+    NOTE: not in another thread. Linux would stop mongod when that thread ends.
+    """
+    mongo.launch()
+    for _ in mongo.starting():
+        await asyncio.sleep(POLL_SECONDS)

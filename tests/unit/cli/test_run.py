@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from fhir_server.cli.options import settings_from
-from fhir_server.cli.run import is_loopback, origin, run, with_address
+from fhir_server.cli.run import for_each, run, with_address
 
 
 @pytest.fixture(autouse=True)
@@ -27,11 +27,6 @@ def test_open_is_for_the_loopback_interface_only(host: str) -> None:
     result = CliRunner().invoke(run, ["--open", "--host", host])
     assert result.exit_code == 2
     assert f"{host} is not on it" in " ".join(result.output.split())
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
-def test_loopback_addresses(host: str) -> None:
-    assert is_loopback(host)
 
 
 def test_taken_port_is_named_with_the_way_out() -> None:
@@ -72,5 +67,21 @@ def test_base_url_follows_the_bound_port_unless_given(given: str | None, expecte
     assert settings.base_url == expected.format(number)
 
 
-def test_origin_puts_ipv6_into_brackets() -> None:
-    assert origin("::1", 8000) == "http://[::1]:8000"
+def test_a_connection_string_that_is_none_is_one_line_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGODB_URI", "mongodb://user:s3/cret@host")
+    result = CliRunner().invoke(run, ["--open"])
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1].startswith("  MONGODB_URI: not a connection string of MongoDB: ")
+    assert "cret" not in result.output
+
+
+def test_base_url_that_is_none_is_named() -> None:
+    result = CliRunner().invoke(run, ["--open", "--base-url", "ehr.example"])
+    assert result.exit_code == 2
+    assert "base_url: must be like https://" in result.output
+
+
+def test_workers_share_what_is_said_for_all_of_them() -> None:
+    settings = settings_from(bundle_cache_share=0.2)
+    assert for_each(settings, 4).environment()["FHIR_BUNDLE_CACHE_SHARE"] == "0.05"
+    assert for_each(settings_from(), 1).bundle_cache_share == settings_from().bundle_cache_share

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from fhir_server.settings import Settings
+from fhir_server.settings import Settings, problems
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +36,14 @@ def test_plain_mongodb_uri_is_understood(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_empty_mongodb_uri_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MONGODB_URI", "")
     assert "mongodb_uri" not in Settings().model_fields_set
+
+
+def test_a_wrong_value_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGODB_URI", "mongodb://user:s3/cret@host")
+    with pytest.raises(ValidationError) as caught:
+        Settings(cursor_secret="s3cret")
+    assert "cret" not in str(caught.value).replace("cursor_secret", "")
+    assert [line.partition(":")[0] for line in problems(caught.value)] == ["MONGODB_URI", "cursor_secret"]
 
 
 def test_is_frozen() -> None:
