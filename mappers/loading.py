@@ -12,15 +12,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
+from fhir_server.addresses import is_loopback
 from mappers import sources
 from mappers.identities import Memory, memory
-from mappers.sending import Sender
+from mappers.sending import AWAY, Sender
 from mappers.sources import Item
 from resources import json_codec
 
@@ -30,6 +31,11 @@ ENTRIES = 200
 """Entries that a request gathers; a Bundle is not divided to keep to it, up to `MOST_ENTRIES`."""
 MOST_ENTRIES = 1_000
 BYTES = 2 * 1024 * 1024
+FIRST_ANSWER_SECONDS = 30
+
+
+class NoServer(Exception):
+    """No FHIR server answers at the base URL; the message says what came instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +73,14 @@ async def load(
 ) -> LoadReport:
     """Send all resources of the files, folders and NDJSON in `paths` (`-`: standard input) to the server at `base_url`.
 
-    Raises OSError for a path that cannot be read, httpx.HTTPError when the server stays away.
+    Raises NoServer before anything is sent, OSError for a path that cannot be read, httpx.HTTPError when the server
+    goes away and stays away.
     """
     began = time.monotonic()
     report, told = LoadReport(), LoadProgress()
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         files = sources.files([stack.enter_context(spooled()) if path == "-" else Path(path) for path in paths])
+        await find_server(base_url)
         remembered = stack.enter_context(memory())
         told.bytes_total = sum(file.stat().st_size for file in files)
         progress(told)
@@ -89,14 +97,33 @@ async def load(
             told.resources += len(items)
             progress(told)
 
-        async with httpx.AsyncClient(timeout=120) as client:
-            sender = Sender(client, base_url.rstrip("/"), remembered, settled)
-            await send_all(sender, units(items_of(files, remembered, report)))
-            await send_again(sender, remembered)
+        client = await stack.enter_async_context(client_for(base_url))
+        sender = Sender(client, base_url.rstrip("/"), remembered, settled)
+        await send_all(sender, units(items_of(files, remembered, report)))
+        await send_again(sender, remembered)
+        told.bytes_done = told.bytes_total  # with what lies between the entries, and those that were not sent
+        progress(told)
     report.created, report.updated, report.unchanged = sender.created, sender.updated, sender.unchanged
     report.refused += [Refused(source, reason) for source, reason in sender.refused]
     report.seconds = time.monotonic() - began
     return report
+
+
+def client_for(base_url: str) -> httpx.AsyncClient:
+    """A client for the server. This machine's own is asked directly: a proxy of the environment cannot reach it."""
+    return httpx.AsyncClient(timeout=120, trust_env=not is_loopback(httpx.URL(base_url).host))
+
+
+async def find_server(base_url: str) -> None:
+    """Return when a FHIR server is there, also one that is starting; raises NoServer."""
+    base_url = base_url.rstrip("/")
+    try:
+        async with client_for(base_url) as client:
+            answer = await client.get(f"{base_url}/metadata", timeout=FIRST_ANSWER_SECONDS)
+    except httpx.TransportError as error:
+        raise NoServer(f"Nothing answers at {base_url} ({str(error) or type(error).__name__}).") from error
+    if answer.status_code not in AWAY | {httpx.codes.OK}:
+        raise NoServer(f"There is no FHIR server at {base_url}: {base_url}/metadata answers {answer.status_code}.")
 
 
 @contextmanager

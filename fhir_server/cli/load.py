@@ -4,6 +4,8 @@ Rule: what is sent and in which order is decided in `mappers.loading`; here is o
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import click
 import httpx
@@ -24,18 +26,36 @@ def load(paths: tuple[str, ...], base: str) -> None:
     Can be repeated: what is there already stays as it is. The exit code is 1 when something was refused.
     """
     console = Console(highlight=False, soft_wrap=True)
-    try:
+    with explained(base):
         report = asyncio.run(load_shown(paths, base, console, "loading"))
-    except (OSError, httpx.HTTPError) as error:
-        raise click.ClickException(f"{error}. Loading again goes on where this ended.") from error
     console.print(summary(report))
     if report.refused:
         print_refused(report, console)
         raise click.exceptions.Exit(1)
 
 
+@contextmanager
+def explained(base: str) -> Iterator[None]:
+    """End the command with a line that says what to do, where a path, the server or the way to it is the reason."""
+    try:
+        yield
+    except loading.NoServer as error:
+        words = "Start one (`make run`, or `fhir-server run --open`), or say with --base where it is."
+        raise click.ClickException(f"{error} {words}") from error
+    except httpx.InvalidURL as error:
+        raise click.UsageError(f"--base {base} is not an address: {error}.") from error
+    except httpx.HTTPError as error:
+        words = f"The server at {base} went away ({str(error) or type(error).__name__})"
+        raise click.ClickException(f"{words}. The same command again goes on where this ended.") from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}." if error.strerror else f"{error}.") from error
+
+
 async def load_shown(paths: tuple[str, ...], base: str, console: Console, title: str) -> loading.LoadReport:
-    """Load the paths with a progress bar on the console: share done, resources a second, time left."""
+    """Load the paths with a progress bar on the console: share done, resources a second, time left.
+
+    The bar appears when there is something to load and a server to load it into.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -44,10 +64,14 @@ async def load_shown(paths: tuple[str, ...], base: str, console: Console, title:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(title, total=None, resources=0, rate=0.0)
+    bar = Progress(*columns, console=console)
+    task = bar.add_task(title, start=False, total=None, resources=0, rate=0.0)
+    with ExitStack() as shown:
 
         def show(progress: loading.LoadProgress) -> None:
+            if not bar.live.is_started:
+                bar.start_task(task)
+                shown.enter_context(bar)
             bar.update(
                 task,
                 completed=progress.bytes_done,
@@ -61,9 +85,10 @@ async def load_shown(paths: tuple[str, ...], base: str, console: Console, title:
 
 def summary(report: loading.LoadReport) -> str:
     """One line: how many resources were created, updated, unchanged and refused, and how fast."""
+    repeated = f", {report.repeated:,} superseded by later ones" if report.repeated else ""
     return (
         f"{report.created:,} created, {report.updated:,} updated, {report.unchanged:,} unchanged, "
-        f"{len(report.refused):,} refused in {report.seconds:,.1f} s"
+        f"{len(report.refused):,} refused{repeated}, in {report.seconds:,.1f} s"
     )
 
 

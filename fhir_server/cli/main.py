@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 COMMANDS: Final = ("run", "load", "demo", "doctor", "version")
+LONGEST_SENTENCE: Final = 500
 
 
 class _Commands(click.Group):
@@ -24,6 +25,13 @@ class _Commands(click.Group):
         command = getattr(import_module(f"fhir_server.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - tells the type checker
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands with their first sentences, whole where click would cut them off."""
+        commands = [(name, self.get_command(ctx, name)) for name in COMMANDS]
+        rows = [(name, found.get_short_help_str(LONGEST_SENTENCE)) for name, found in commands if found is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

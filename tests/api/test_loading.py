@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mappers.loading import LoadProgress, load
+from mappers.loading import LoadProgress, NoServer, load
 
 Json = dict[str, Any]
 CLOCK_SECONDS = 2.1
@@ -138,3 +138,28 @@ async def test_the_standard_input(client: httpx.AsyncClient, server_url: str, mo
 async def test_paths_and_servers_that_are_not_there(server_url: str, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         await load([str(tmp_path / "missing.json")], server_url)
+    (tmp_path / "a.json").write_text(json.dumps(patient()))
+    with pytest.raises(NoServer, match="answers 404"):
+        await load([str(tmp_path)], f"{server_url}/elsewhere")
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+async def test_a_proxy_is_not_asked_for_this_machine(
+    server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    (tmp_path / "a.json").write_text(json.dumps(patient(id=uuid.uuid4().hex)))
+    assert (await load([str(tmp_path)], server_url)).created == 1
+
+
+async def test_progress_ends_at_the_end(server_url: str, tmp_path: Path) -> None:
+    id_ = uuid.uuid4().hex
+    (tmp_path / "a.ndjson").write_text(f"{json.dumps(patient(id=id_))}\n\n   \n{json.dumps(patient(id=id_))}\n")
+    (tmp_path / "b.json").write_text("{")
+    told: list[tuple[int, int]] = []
+    report = await load([str(tmp_path)], server_url, lambda each: told.append((each.bytes_done, each.bytes_total)))
+    assert (report.created, report.repeated, len(report.refused)) == (1, 1, 1)
+    assert told[0][0] == 0
+    assert told[-1][0] == told[-1][1] > 0

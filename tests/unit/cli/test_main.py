@@ -15,6 +15,13 @@ def test_help_lists_the_commands() -> None:
     assert set(COMMANDS) <= set(result.output.split())
 
 
+def test_help_cuts_no_sentence_off() -> None:
+    result = CliRunner().invoke(main, ["--help"], terminal_width=60)
+    text = " ".join(result.output.split())
+    assert "says where another one is." in text
+    assert "..." not in text.partition("Commands:")[2]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_explained(command: str) -> None:
     found = main.get_command(click.Context(main), command)
