@@ -1,7 +1,8 @@
 """`fhir-server demo`: the demo hospital, loaded into a running server or written to a file.
 
 Rule: it is loaded as any other data is, over HTTP, by PUT under ids that depend on the seed alone; so a load that was
-interrupted is completed by loading again. `run` remembers in the database whether it was completed.
+interrupted is completed by loading again. `run` remembers in the database whether it was completed, and loads it only
+into the embedded one: a database that somebody set up gets what somebody asks for.
 """
 
 import asyncio
@@ -9,25 +10,25 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 import httpx
-from pymongo import AsyncMongoClient
 from rich.console import Console
 
 from fhir_server import follow
-from fhir_server.cli.load import load_shown, print_refused, summary
-from fhir_server.document import layout
+from fhir_server.access.limits import Access
+from fhir_server.cli.load import explained, load_shown, print_refused, summary
 from fhir_server.settings import Settings
+from fhir_server.store import database, marks
 from hospital.demo import bundles
-from mappers.loading import LoadReport
+from mappers.loading import LoadReport, find_server
 from resources import json_codec
 
 SEED: Final = 1
 PATIENTS: Final = 300
-COLLECTION: Final = "demo"
-HOSPITAL: Final = "hospital"  # _id of its only document: {seed, patients, complete}
+MARK: Final = "demo hospital"
+"""Of {seed, patients, complete}."""
 
 
 @click.command()
@@ -45,10 +46,8 @@ def demo(base: str, seed: int, patients: int, output: Path | None) -> None:
         write(output, seed, patients)
         return
     console = Console(highlight=False, soft_wrap=True)
-    try:
+    with explained(base):
         report = asyncio.run(load_hospital(base, console, seed, patients))
-    except (OSError, httpx.HTTPError) as error:
-        raise click.ClickException(f"{error}. The same command again completes it.") from error
     if report.refused:
         raise click.exceptions.Exit(1)
 
@@ -62,6 +61,7 @@ def write(path: Path, seed: int, patients: int) -> None:
 
 async def load_hospital(base: str, console: Console, seed: int = SEED, patients: int = PATIENTS) -> LoadReport:
     """Generate the hospital and load it, with progress and what was refused on the console."""
+    await find_server(base)  # before the work of thinking it up
     with tempfile.TemporaryDirectory(prefix="fhir-demo-") as folder:
         path = Path(folder, "hospital.ndjson")
         with console.status("demo hospital: thinking it up"):
@@ -90,14 +90,24 @@ async def generate(path: Path, seed: int, patients: int) -> None:
 
 async def fill_in(settings: Settings, base: str, console: Console) -> None:
     """Load the demo hospital into an empty database, or complete the load that an earlier start began."""
-    async with AsyncMongoClient[dict[str, Any]](settings.mongodb_uri, w="majority") as client:
-        database = client[settings.database]
-        begun = await database[COLLECTION].find_one({"_id": HOSPITAL})
-        if begun is None and await database[layout.RESOURCES].find_one({}, {"_id": 1}) is not None:
+    access = Access.system("demo hospital")
+    db = await database.connect(settings.mongodb_uri, settings.database)
+    try:
+        begun = await marks.find(access, db, MARK)
+        if begun is None and await holds_something(base):
             return
         if begun is not None and begun["complete"]:
             return
         state = {"seed": SEED, "patients": PATIENTS}
-        await database[COLLECTION].replace_one({"_id": HOSPITAL}, state | {"complete": False}, upsert=True)
+        await marks.put(access, db, MARK, state | {"complete": False})
         await load_hospital(base, console)
-        await database[COLLECTION].replace_one({"_id": HOSPITAL}, state | {"complete": True})
+        await marks.put(access, db, MARK, state | {"complete": True})
+    finally:
+        await db.close()
+
+
+async def holds_something(base: str) -> bool:
+    """Whether anything was ever stored at this machine's server, also if it was deleted."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.get(f"{base}/_history", params={"_count": 1})
+    return "entry" in answer.raise_for_status().json()
