@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,6 +25,7 @@ from fhir_server.http.render import Send
 from fhir_server.interactions.catalogue import INTERACTIONS
 from fhir_server.interactions.server import Server, ordered_id
 from fhir_server.interactions.turns import Turns
+from fhir_server.mongodb_uri import hosts
 from fhir_server.operations.catalogue import OPERATIONS
 from fhir_server.settings import Settings
 from fhir_server.store import blobs, database, schema
@@ -38,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 RETRY_SECONDS = 1.0
+REMIND_SECONDS = 30.0
+"""Between two lines of the log that say what is waited for."""
 GC_THRESHOLDS = (50_000, 20, 50)
 """Far apart: requests make little garbage that counting does not free, and looking for it costs a third of a write."""
 
@@ -71,9 +75,9 @@ def _lifespan(settings: Settings, door: Door) -> Callable[[FastAPI], Any]:
             db, base_url=settings.base_url, cache_share=settings.bundle_cache_share, guards=_guards(settings)
         )
         try:
-            opened = await _open(settings, door, db, committer)
+            obstacle = await _open(settings, door, db, committer)
             async with asyncio.TaskGroup() as tasks:
-                background = tasks.create_task(_background(settings, door, db, committer, opened=opened))
+                background = tasks.create_task(_background(settings, door, db, committer, obstacle))
                 yield
                 background.cancel()
         finally:
@@ -92,8 +96,8 @@ def _guards(settings: Settings) -> tuple[Guard, ...]:
     return (ReferentialIntegrity(BASE, settings.base_url, on_write=on_write, on_delete=on_delete),)
 
 
-async def _open(settings: Settings, door: Door, db: Database, committer: Committer) -> bool:
-    """Prepare the database and open the door; False when the database is away.
+async def _open(settings: Settings, door: Door, db: Database, committer: Committer) -> FhirError | None:
+    """Prepare the database and open the door; what is in the way when that is not possible yet.
 
     Raises SchemaTooNew, which ends the server.
     """
@@ -103,22 +107,28 @@ async def _open(settings: Settings, door: Door, db: Database, committer: Committ
         secret = await schema.secret(access, db)
         await committer.start()
     except FhirError as error:
-        logger.warning("waiting for the database: %s", error)
-        return False
+        return error
     if settings.cursor_secret is not None:
         secret = settings.cursor_secret.encode()
     door.open(
         Server(settings, db, committer, BASE, secret, INTERACTIONS, OPERATIONS, ordered_id, now_us, Lookup(db), Turns())
     )
     _settle_memory()
-    return True
+    return None
 
 
-async def _background(settings: Settings, door: Door, db: Database, committer: Committer, *, opened: bool) -> None:
+async def _background(
+    settings: Settings, door: Door, db: Database, committer: Committer, obstacle: FhirError | None
+) -> None:
     """What need not be waited for: opening later, and clearing away what a crash left half uploaded."""
-    while not opened:
+    remind_at = time.monotonic()
+    while obstacle is not None:
+        if time.monotonic() >= remind_at:
+            where = hosts(settings.mongodb_uri)
+            logger.warning("waiting for MongoDB at %s: %s `fhir-server doctor` looks for the cause.", where, obstacle)
+            remind_at = time.monotonic() + REMIND_SECONDS
         await asyncio.sleep(RETRY_SECONDS)
-        opened = await _open(settings, door, db, committer)
+        obstacle = await _open(settings, door, db, committer)
     try:
         await blobs.sweep(Access.system("start"), db)
     except FhirError as error:
