@@ -5,7 +5,7 @@ Rule: parsed once at the edge, never mutated, no behaviour beyond what follows f
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -72,11 +72,13 @@ class Preconditions:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The body of a Binary in its own content type, to be read once; `security_context` is X-Security-Context."""
+    """The body of a Binary in its own content type, to be read once; `security_context` is X-Security-Context,
+    `length` the number of bytes where it is known. An answer's chunks can be closed before they end."""
 
     content_type: str
-    chunks: AsyncIterator[bytes]
+    chunks: AsyncGenerator[bytes]
     security_context: str | None = None
+    length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

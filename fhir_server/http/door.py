@@ -66,7 +66,7 @@ class Door:
             wrong = InternalError(f"The server failed. It was logged under the request id {request_id}.")
             rendered = await render.render(failure(wrong), PLAIN, request_id)
         try:
-            await render.send(send, rendered, head=scope["method"] == "HEAD")
+            await render.send(send, receive, rendered, head=scope["method"] == "HEAD")
         except Exception as error:  # noqa: BLE001 - too late for another answer; the ASGI server breaks the connection off
             _log("answer broken off", error, request_id)
 

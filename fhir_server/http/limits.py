@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 from fhir_server.http.headers import Headers
@@ -52,7 +52,7 @@ async def read(receive: Receive, headers: Headers, limit: int, pause: float) -> 
 
 async def stream(
     receive: Receive, headers: Headers, limit: int, pause: float, *, so_far: int = 0
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """The body in pieces, decompressed, of at most `limit` bytes together with `so_far`. Raises as `read` does."""
     check_length(headers, limit)
     raw = _arriving(receive, pause)

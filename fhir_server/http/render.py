@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any
 
+from fhir_server.http.limits import Receive
 from fhir_server.http.negotiate import FHIR_XML, Representation, media_type
 from fhir_server.model import Content, FhirResponse
 from resources import json_codec, xml_codec
@@ -40,7 +42,7 @@ class Rendered:
     status: int
     headers: RawHeaders
     body: bytes = b""
-    chunks: AsyncIterator[bytes] | None = None
+    chunks: AsyncGenerator[bytes] | None = None
 
 
 async def render(response: FhirResponse, as_: Representation, request_id: str) -> Rendered:
@@ -59,16 +61,30 @@ async def render(response: FhirResponse, as_: Representation, request_id: str) -
     return Rendered(response.status, headers, body)
 
 
-async def send(send_: Send, rendered: Rendered, *, head: bool) -> None:
+async def send(send_: Send, receive: Receive, rendered: Rendered, *, head: bool) -> None:
     """Send it; `head` leaves the body out but not what the headers say of it.
 
     What the stream raises ends it there: the connection is then broken off by the ASGI server, and the client knows.
+    Where the client goes first, the stream is closed.
     """
     await send_({"type": "http.response.start", "status": rendered.status, "headers": rendered.headers})
     if rendered.chunks is not None and not head:
-        async for chunk in rendered.chunks:
-            await send_({"type": "http.response.body", "body": chunk, "more_body": True})
+        gone = asyncio.create_task(_gone(receive))
+        try:
+            async with aclosing(rendered.chunks) as chunks:
+                async for chunk in chunks:
+                    await send_({"type": "http.response.body", "body": chunk, "more_body": True})
+                    if gone.done():  # the ASGI server drops what is sent from now on, without a word
+                        return
+        finally:
+            gone.cancel()
     await send_({"type": "http.response.body", "body": b"" if head else rendered.body})
+
+
+async def _gone(receive: Receive) -> None:
+    """Return when the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _headers(response: FhirResponse, request_id: str) -> RawHeaders:
@@ -111,10 +127,11 @@ async def _body(text: bytes, as_: Representation, headers: RawHeaders) -> bytes:
 
 def _content_headers(content: Content, as_: Representation) -> RawHeaders:
     """Headers of a streamed body. Shown in the browser only where nothing in it can run; else it is a download."""
+    headers = [] if content.length is None else [(b"content-length", b"%d" % content.length)]
     if content.content_type == as_.format.name:
-        return [(b"content-type", as_.format.content_type), _INERT]
+        return [*headers, (b"content-type", as_.format.content_type), _INERT]
     media = _plain(content.content_type) or b"application/octet-stream"
-    headers = [(b"content-type", media)]
+    headers.append((b"content-type", media))
     if content.security_context and (context := _plain(content.security_context)):
         headers.append((b"x-security-context", context))
     if media_type(media.decode("ascii")).name not in _HARMLESS:

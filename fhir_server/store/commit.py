@@ -23,7 +23,7 @@ from fhir_server.access.limits import Access
 from fhir_server.document import layout
 from fhir_server.model import Commit, Condition, Version
 from fhir_server.search import compile as compiling
-from fhir_server.store import admission, reader
+from fhir_server.store import admission, blobs, reader
 from fhir_server.store.database import Database, Document
 from fhir_server.store.encoding import Draft, Encoded
 from fhir_server.store.guards import Guard
@@ -68,6 +68,13 @@ class Prepared:
     claims: tuple[str, ...]
     guards: tuple[Guard, ...]
     weight: int
+
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        """The contents that the commit is the first to name."""
+        changes = self.commit.changes
+        named = ((change.blob, change.before.blob if change.before else None) for change in changes)
+        return tuple(new for new, old in named if new is not None and new != old)
 
     @property
     def versions(self) -> tuple[Version, ...]:
@@ -116,12 +123,14 @@ async def prepare(
 async def write(db: Database, session: AsyncClientSession, prepared: Sequence[Prepared]) -> None:
     """Write commits in the transaction of `session`: all of them, or the transaction must be aborted.
 
-    Raises VersionChanged, ConditionChanged, what a guard raises, PayloadTooLarge, and the driver's errors.
+    Raises VersionChanged, ConditionChanged, BlobSwept, what a guard raises, PayloadTooLarge, and the driver's errors.
     """
     for one in prepared:
         if one.claims:
             await _claim(db, session, one.claims)
             await _check_conditions(db, session, one)
+        if named := one.blobs:
+            await blobs.keep(one.access, db, session, named)
     drafts = [draft for one in prepared for draft in one.drafts]
     new = [draft for draft in drafts if draft.change.before is None]
     await _overlapping(_chunks(new), lambda chunk: _insert(db.resources, [one.document for one in chunk], session))

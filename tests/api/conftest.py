@@ -59,13 +59,19 @@ def run_server() -> Callable[..., AbstractContextManager[str]]:
 
 
 @pytest.fixture(scope="module")
-def server_url(request: pytest.FixtureRequest, mongo_uri: str) -> Iterator[str]:
-    """The service base url, without a slash at its end."""
-    database = f"test_{uuid.uuid4().hex}"
-    with running(mongo_uri, database, **getattr(request.module, "SETTINGS", {})) as base_url:
-        yield base_url
+def server_database(mongo_uri: str) -> Iterator[str]:
+    """The name of the server's database."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield name
     with MongoClient[dict[str, Any]](mongo_uri) as client:
-        client.drop_database(database)
+        client.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def server_url(request: pytest.FixtureRequest, mongo_uri: str, server_database: str) -> Iterator[str]:
+    """The service base url, without a slash at its end."""
+    with running(mongo_uri, server_database, **getattr(request.module, "SETTINGS", {})) as base_url:
+        yield base_url
 
 
 @pytest.fixture
