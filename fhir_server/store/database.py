@@ -15,6 +15,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
     BulkWriteError,
+    ConfigurationError,
     ConnectionFailure,
     ExecutionTimeout,
     OperationFailure,
@@ -42,6 +43,7 @@ DURABLE: Final = WriteConcern("majority", j=True)
 MAJORITY: Final = ReadConcern("majority")
 """What is read cannot be rolled back."""
 
+_NOT_LET_IN: Final = frozenset({13, 18})  # Unauthorized, AuthenticationFailed
 _FULL: Final = frozenset({14031})  # OutOfDiskSpace
 _TOO_LARGE_FOR_CACHE: Final = frozenset({313, 388})  # TransactionTooLargeForCache, by MongoDB's version
 _FULL_TEXT: Final = "No space left on device"
@@ -119,12 +121,20 @@ def translation(error: PyMongoError) -> FhirError | None:
         )
     if is_disk_full(error):
         return InsufficientStorage("The database has no space left. Nothing was written.")
-    if isinstance(error, ConnectionFailure):
-        return Unavailable("The database cannot be reached. Try again.")
     if isinstance(error, ExecutionTimeout):
         return Unprocessable("This takes the database too long. Ask for less at once.", code="too-costly")
+    away = _away(error)
+    return None if away is None else Unavailable(away)
+
+
+def _away(error: PyMongoError) -> str | None:
+    """What keeps the database from answering now; None where it is not that."""
+    if isinstance(error, ConnectionFailure | ConfigurationError):  # the latter when DNS knows nothing of a seed list
+        return "The database cannot be reached. Try again."
+    if code_of(error) in _NOT_LET_IN:
+        return "The database does not let the server in, or not do what it needs."
     if any(error.has_error_label(label) for label in _TRANSIENT_LABELS):
-        return Unavailable("The database is busy. Nothing was written. Try again.")
+        return "The database is busy. Nothing was written. Try again."
     return None
 
 

@@ -1,5 +1,6 @@
 """What stands beside /fhir, and how the server behaves while its database is away."""
 
+import threading
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -68,3 +69,22 @@ async def test_without_its_database_the_server_says_so(
             assert answer.status_code == 503
             assert answer.headers["retry-after"] == "2"
             assert (await client.get("/health")).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["nobody listens", "no such name", "wrong password"])
+async def test_what_is_waited_for_is_said_once_and_without_the_password(
+    run_server: Callable[..., AbstractContextManager[str]], mongo_uri: str, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    uri, host = {
+        "nobody listens": (NOWHERE.replace("://", "://nobody:s3cret@"), "127.0.0.1:9"),
+        "no such name": ("mongodb+srv://nobody:s3cret@no-such.name.invalid/", "no-such.name.invalid"),
+        "wrong password": (mongo_uri.replace("://", "://nobody:s3cret@"), "127.0.0.1:"),
+    }[kind]
+    with run_server(uri, f"test_{uuid.uuid4().hex}") as base_url:
+        threading.Event().wait(2.5)  # it has tried three times
+        async with site(base_url) as client:
+            assert (await client.get("/ready")).status_code == 503
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "fhir_server.app"]
+    assert f"waiting for MongoDB at {host}" in line
+    assert "`fhir-server doctor`" in line
+    assert "s3cret" not in caplog.text
