@@ -7,6 +7,7 @@ condition on one array element. NOTE: a change of a form here needs a reindex of
     Observation.code|8480-6|http://loinc.org token: code, then system (may be empty)
     Observation.code:system|http://loinc.org token: each system once
     Encounter.subject|Patient/1              reference, uri: the value
+    *|Patient/1                              a reference that no parameter covers: for referential integrity
     {"k": "Encounter.date", "lo": …, "hi": …} date, number: first and last; "k" ends in + where the span is wide
 """
 
@@ -26,6 +27,9 @@ WIDE = "+"
 """Ends the key of ranges wider than `NARROW`."""
 NARROW = 86_400_000
 """A day, in milliseconds: the low end of a narrow range is at most so far below its high end."""
+
+UNCOVERED = "*"
+"""The key of references that no parameter covers, of all types."""
 
 _LONGEST = 160
 _KEPT = 100

@@ -5,18 +5,22 @@ Rule: pure, and total for every valid resource; the compiler and the matcher rea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from fhir_server.document import entry
 from fhir_server.search import sort
 from fhir_server.search.types.faces import FACES
 from fhir_server.search.types.sink import Sink
-from resources import expressions
+from resources import expressions, references
 from resources.compartments import COMPARTMENTS
 from resources.expressions import Emitter, Leaf
 from resources.parameters import BASE, WITHOUT_ENTRIES
+
+_REFERENCE = re.compile(rb'"reference":"([^"#][^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,19 @@ def extract(resource: dict[str, Any], base_url: str) -> Extracted:
         compartments=list(dict.fromkeys(sink.compartments)),
         references=list(dict.fromkeys(sink.references)),
     )
+
+
+def uncovered(resource: dict[str, Any], text: bytes, covered: Collection[str], base_url: str) -> list[str]:
+    """Entries of the references to resources of this server that are not among `covered` (`Extracted.references`): in
+    extensions, contained resources, and elements without a parameter.
+
+    `text` is the resource encoded: looked through first, since nearly always nothing is left.
+    """
+    if {value.decode() for value in _REFERENCE.findall(text)} <= set(covered):
+        return []
+    parsed = (references.parse(value, base_url) for _, _, value in references.references_in(resource))
+    keys = {reference.key for reference in parsed if reference is not None and reference.key is not None}
+    return [entry.exact(entry.UNCOVERED, key) for key in sorted(keys.difference(covered))]
 
 
 @cache

@@ -108,7 +108,7 @@ async def prepare(
     else:
         weight = admission.estimate(text_bytes)
     claims = {f"condition {condition.key}" for condition in commit.conditions}
-    concerned = [(guard, guard.claims(commit)) for guard in guards]
+    concerned = [(guard, await guard.claims(commit)) for guard in guards]
     claims.update(*(keys for _, keys in concerned))
     return Prepared(
         access=access,

@@ -132,6 +132,8 @@ class Committer:
             raise Unavailable("The server is stopping. Try again.")
         prepared = await self._prepare(access, commit)
         self._admit(prepared)
+        for guard in prepared.guards:
+            await guard.foresee(access, self._db, commit)
         keys = frozenset(f"{change.type}/{change.id}" for change in commit.changes).union(prepared.claims)
         waiting = _Waiting(prepared, keys, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)

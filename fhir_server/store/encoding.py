@@ -12,7 +12,7 @@ from bson.raw_bson import RawBSONDocument
 
 from fhir_server.document import codec
 from fhir_server.model import Change, Json, Version
-from fhir_server.search.extract import extract
+from fhir_server.search.extract import extract, uncovered
 from fhir_server.store import admission
 from resources import instants, json_codec
 
@@ -74,6 +74,7 @@ class Draft:
         compartments: tuple[str, ...] = before.compartments if before else ()
         if self._resource is not None:
             extracted = extract(self._resource, self.base_url)
+            extracted.index.extend(uncovered(self._resource, self.text or b"", extracted.references, self.base_url))
             compartments = tuple(extracted.compartments)
         version = Version(
             change.type, change.id, self.number, self.updated, change.method, self.text, compartments, change.blob

@@ -6,30 +6,45 @@ Guards are registered where the server is composed; a hospital's rules (a slot b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Protocol
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from itertools import groupby
+from typing import Final, Protocol
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from fhir_server.access.limits import Access
 from fhir_server.document import entry, layout
 from fhir_server.model import Change, Commit, Json
-from fhir_server.store.database import Database
+from fhir_server.store.database import Database, translated
 from resources import references
 from resources.outcome import Conflict, Issue, Unprocessable
 from resources.parameters import ParameterSet
+from resources.positions import expressions_of
 from resources.registry import RESOURCE_TYPES
 
-NAMED_AT_MOST = 5
+NAMED_AT_MOST: Final = 5
 """References that a refusal to delete names."""
+ISSUES_AT_MOST: Final = 100
+"""References to nothing that a refusal to write names, the last of them only counted."""
+KEYS_AT_ONCE: Final = 1000
+"""Resources that are looked for in one query."""
+TURN_REFERENCES: Final = 500
+"""References looked at before others may run."""
 
 
 class Guard(Protocol):
     """A rule that a commit must satisfy."""
 
-    def claims(self, commit: Commit) -> tuple[str, ...]:
+    async def claims(self, commit: Commit) -> tuple[str, ...]:
         """Keys of what the rule depends on; empty when the commit is none of its business. Of commits with an equal
         key, in whatever process, one runs after the other."""
+
+    async def foresee(self, access: Access, db: Database, commit: Commit) -> None:
+        """Called before the transaction, to refuse there what can be refused already. Raises a FhirError.
+
+        What it lets through is checked again in the transaction.
+        """
 
     async def check(self, access: Access, db: Database, session: AsyncClientSession, commit: Commit) -> None:
         """Called in the transaction, after the changes were written to it. Raises a FhirError to refuse them all.
@@ -42,7 +57,9 @@ class ReferentialIntegrity:
     """References between resources of this server hold (https://hl7.org/fhir/R4/references.html#integrity).
 
     on_write: what a written resource refers to must exist; else Unprocessable, an issue for each reference.
-    on_delete: nothing that remains may refer to what is deleted; else Conflict. Found by the reference parameters.
+    on_delete: nothing that remains may refer to what is deleted; else Conflict. Found by the reference parameters, and,
+    for references that no parameter covers (in extensions, contained resources, Binary.securityContext), by entries of
+    their own.
     """
 
     def __init__(self, parameters: ParameterSet, base_url: str, *, on_write: bool, on_delete: bool) -> None:
@@ -51,40 +68,54 @@ class ReferentialIntegrity:
         self._on_write = on_write
         self._on_delete = on_delete
 
-    def claims(self, commit: Commit) -> tuple[str, ...]:
+    async def claims(self, commit: Commit) -> tuple[str, ...]:
         """What is referred to, and what is deleted: these exclude one another."""
-        keys = {key for change in commit.changes if change.after for _, _, key in self._targets(change.after)}
+        keys = {key async for _, _, _, key in self._targets(commit)}
         keys.update(f"{change.type}/{change.id}" for change in commit.changes if change.after is None)
         return tuple(f"referred {key}" for key in sorted(keys))
+
+    async def foresee(self, access: Access, db: Database, commit: Commit) -> None:
+        """Raises Unprocessable for references to what neither is there nor comes with the commit."""
+        if self._on_write:
+            coming = {f"{change.type}/{change.id}" for change in commit.changes if change.after is not None}
+            with translated():
+                await self._check_targets(db, None, commit, coming)
 
     async def check(self, access: Access, db: Database, session: AsyncClientSession, commit: Commit) -> None:
         """Raises Unprocessable for references to nothing, Conflict for references that would be left behind."""
         if self._on_write:
-            await self._check_targets(db, session, [change.after for change in commit.changes if change.after])
+            await self._check_targets(db, session, commit, set())
         if self._on_delete:
             for change in commit.changes:
                 if change.after is None:
                     await self._check_referrers(db, session, change)
 
-    def _targets(self, resource: Json) -> Iterator[tuple[Json, str, str]]:
-        """Each reference to a resource of this server: (holder, member, `Patient/1`)."""
-        for holder, member, value in references.references_in(resource):
-            parsed = references.parse(value, self._base_url)
-            if parsed is not None and parsed.key is not None:
-                yield holder, member, parsed.key
+    async def _targets(self, commit: Commit) -> AsyncIterator[tuple[Json, Json, str, str]]:
+        """Each reference to a resource of this server: (resource, holder, member, `Patient/1`)."""
+        number = 0
+        for change in commit.changes:
+            if change.after is None:
+                continue
+            for holder, member, value in references.references_in(change.after):
+                number += 1
+                if number % TURN_REFERENCES == 0:
+                    await asyncio.sleep(0)
+                parsed = references.parse(value, self._base_url)
+                if parsed is not None and parsed.key is not None:
+                    yield change.after, holder, member, parsed.key
 
-    async def _check_targets(self, db: Database, session: AsyncClientSession, resources: list[Json]) -> None:
-        wanted = {key for resource in resources for _, _, key in self._targets(resource)}
-        there = {layout.ID: {"$in": sorted(wanted)}, layout.DELETED: {"$exists": False}}
-        found = {document[layout.ID] async for document in db.resources.find(there, {layout.ID: 1}, session=session)}
-        issues = [
-            Issue("error", "not-found", f"{key} does not exist.", f"{_path(resource, holder)}.{member}")
-            for resource in resources
-            for holder, member, key in self._targets(resource)
-            if key not in found
-        ]
-        if issues:
-            raise Unprocessable(issues=issues)
+    async def _check_targets(
+        self, db: Database, session: AsyncClientSession | None, commit: Commit, coming: set[str]
+    ) -> None:
+        wanted = sorted({key async for _, _, _, key in self._targets(commit)} - coming)
+        missing = set(wanted)
+        for start in range(0, len(wanted), KEYS_AT_ONCE):
+            there = {layout.ID: {"$in": wanted[start : start + KEYS_AT_ONCE]}, layout.DELETED: {"$exists": False}}
+            async for document in db.resources.find(there, {layout.ID: 1}, session=session):
+                missing.discard(document[layout.ID])
+        if missing:
+            dangling = [found async for found in self._targets(commit) if found[3] in missing]
+            raise Unprocessable(issues=list(_issues(dangling)))
 
     async def _check_referrers(self, db: Database, session: AsyncClientSession, change: Change) -> None:
         key = f"{change.type}/{change.id}"
@@ -92,10 +123,10 @@ class ReferentialIntegrity:
             entry.exact(f"{type_}.{parameter.code}", key)
             for type_ in sorted(RESOURCE_TYPES)
             for parameter in self._parameters.searchable(type_)
-            if parameter.type == "reference" and change.type in parameter.targets
+            if parameter.type == "reference"
         ]
         referring = db.resources.find(
-            {layout.INDEX: {"$in": entries}, layout.ID: {"$ne": key}},
+            {layout.INDEX: {"$in": [*entries, entry.exact(entry.UNCOVERED, key)]}, layout.ID: {"$ne": key}},
             {layout.ID: 1},
             hint="iU",
             limit=NAMED_AT_MOST,
@@ -109,21 +140,13 @@ class ReferentialIntegrity:
             )
 
 
-def _path(resource: Json, holder: Json) -> str:
-    """The FHIRPath of `holder`, which is a part of `resource`."""
-    return f"{resource['resourceType']}{_way(resource, holder) or ''}"
-
-
-def _way(value: Any, holder: Json) -> str | None:
-    if value is holder:
-        return ""
-    steps: Iterator[tuple[str, Any]] = iter(())
-    if isinstance(value, dict):
-        steps = ((f".{name}", child) for name, child in value.items())
-    elif isinstance(value, list):
-        steps = ((f"[{number}]", child) for number, child in enumerate(value))
-    for step, child in steps:
-        way = _way(child, holder)
-        if way is not None:
-            return step + way
-    return None
+def _issues(dangling: list[tuple[Json, Json, str, str]]) -> Iterator[Issue]:
+    """An issue for each (resource, holder, member, key), up to ISSUES_AT_MOST."""
+    shown = dangling if len(dangling) <= ISSUES_AT_MOST else dangling[: ISSUES_AT_MOST - 1]
+    for _, group in groupby(shown, key=lambda each: id(each[0])):
+        of_one = list(group)
+        places = expressions_of(of_one[0][0], [holder for _, holder, _, _ in of_one])
+        for place, (_, _, member, key) in zip(places, of_one, strict=True):
+            yield Issue("error", "not-found", f"{key} does not exist.", f"{place}.{member}")
+    if rest := len(dangling) - len(shown):
+        yield Issue("error", "not-found", f"{rest:,} more references lead to nothing.")

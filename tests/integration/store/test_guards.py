@@ -1,12 +1,13 @@
 """Referential integrity, also when write and delete come at once from two processes."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from fhir_server.model import Change, Version
+from fhir_server.model import Change, Commit, Version
 from fhir_server.store import reader
 from fhir_server.store.committer import Committer
 from fhir_server.store.database import Database
@@ -52,6 +53,61 @@ async def test_every_reference_to_nothing_is_named(db: Database, strict: Committ
     assert await reader.read(ACCESS, db, "Observation", "o") is None
 
 
+def basic(*references: str, **members: Any) -> Change:
+    """A Basic whose extensions refer to something."""
+    extension = [{"url": "http://x.test/about", "valueReference": {"reference": text}} for text in references]
+    after = {"resourceType": "Basic", "id": "b", "code": {"text": "x"}, "extension": extension, **members}
+    return Change("PUT", "Basic", "b", None, after)
+
+
+async def test_where_a_reference_stands_is_said_in_fhirpath(strict: Committer) -> None:
+    contained = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "id": "c"}
+    inner = {"extension": [{"url": "http://x.test/why", "valueReference": {"reference": "Patient/3"}}]}
+    change = basic(
+        "Patient/1",
+        contained=[contained | {"subject": {"reference": "Patient/2"}}],
+        author={"reference": "#c", "_display": inner},
+    )
+    with pytest.raises(Unprocessable) as caught:
+        await commit(strict, change)
+    assert {issue.expression for issue in caught.value.issues} == {
+        "Basic.extension[0].value.reference",
+        "Basic.contained[0].subject.reference",
+        "Basic.author.display.extension[0].value.reference",
+    }
+
+
+async def test_thousands_of_references_to_nothing_are_refused_fast_and_not_all_named(
+    db: Database, strict: Committer
+) -> None:
+    await commit(strict, created("p0"))
+    pauses: list[float] = []
+    watching = asyncio.create_task(watch(pauses))
+    started = time.monotonic()
+    with pytest.raises(Unprocessable) as caught:
+        await commit(strict, basic(*(f"Patient/p{number}" for number in range(5001))))
+    assert time.monotonic() - started < 2
+    watching.cancel()
+    assert max(pauses) < 0.5
+    assert len(caught.value.issues) == 100
+    assert caught.value.issues[0].expression == "Basic.extension[1].value.reference"
+    assert caught.value.issues[-1].diagnostics == "4,901 more references lead to nothing."
+    assert await db.claims.count_documents({"_id": {"$exists": True}}) == 0, "no transaction was opened for it"
+
+
+async def watch(pauses: list[float]) -> None:
+    """How long the event loop kept others waiting."""
+    while True:
+        before = time.monotonic()
+        await asyncio.sleep(0)
+        pauses.append(time.monotonic() - before)
+
+
+async def test_thousands_of_references_to_what_is_there(strict: Committer) -> None:
+    await strict.commit(ACCESS, Commit(tuple(created(f"p{number}") for number in range(1500))))
+    assert (await commit(strict, basic(*(f"Patient/p{number}" for number in range(1500))))).version == 1
+
+
 @pytest.mark.parametrize("reference", ["Patient/a", f"{BASE_URL}/Patient/a", "Patient/a/_history/1"])
 async def test_what_is_written_in_the_same_commit_exists(strict: Committer, reference: str) -> None:
     assert (await commit(strict, observation("o", reference), created("a"))).version == 1
@@ -66,6 +122,38 @@ async def test_what_is_referred_to_cannot_be_deleted_until_the_reference_goes(
     with pytest.raises(Conflict, match="Observation/o"):
         await commit(strict, deleted(target))
     assert (await commit(strict, deleted(target), deleted(referring))).deleted
+
+
+@pytest.mark.parametrize(
+    "referring",
+    [
+        basic("Patient/a"),
+        basic(f"{BASE_URL}/Patient/a/_history/1"),
+        basic(
+            contained=[{"resourceType": "Account", "id": "c", "status": "active", "owner": {"reference": "Patient/a"}}]
+        ),
+        Change(
+            "PUT",
+            "Binary",
+            "b",
+            None,
+            {
+                "resourceType": "Binary",
+                "id": "b",
+                "contentType": "text/plain",
+                "securityContext": {"reference": "Patient/a"},
+            },
+        ),
+    ],
+    ids=["extension", "absolute and of a version", "contained", "securityContext"],
+)
+async def test_a_reference_that_no_parameter_covers_counts_as_well(strict: Committer, referring: Change) -> None:
+    target = await commit(strict, created("a"))
+    made = await commit(strict, referring)
+    with pytest.raises(Conflict, match=made.key):
+        await commit(strict, deleted(target))
+    await commit(strict, deleted(made))
+    assert (await commit(strict, deleted(target))).deleted
 
 
 async def test_each_direction_can_be_off(db: Database) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fhir_server.search import sort
-from fhir_server.search.extract import Extracted, extract
+from fhir_server.search.extract import Extracted, extract, uncovered
 from fhir_server.search.types.faces import FACES
-from resources import expressions
+from resources import expressions, json_codec
 from resources.parameters import BASE, SEARCHABLE_TYPES, WITHOUT_ENTRIES
 from resources.registry import RESOURCE_TYPES
 
@@ -102,3 +104,31 @@ def test_principal_dates() -> None:
     assert principal == {"Observation": "date", "Encounter": "date", "Appointment": "date", "Claim": "created"}
     assert sort.principal_date("Patient") is None
     assert sort.field_of("Claim", "created") == "sort.date"
+
+
+@pytest.mark.parametrize(
+    ("member", "entries"),
+    [
+        ({"subject": {"reference": "Patient/1"}}, []),
+        ({"subject": {"reference": "Patient/1/_history/2"}}, []),
+        ({"assigner": {"reference": "#c"}}, []),
+        ({"extension": [{"url": "http://x.test/e", "valueReference": {"reference": "Patient/1"}}]}, ["*|Patient/1"]),
+        (
+            {
+                "subject": {"reference": "Patient/1"},
+                "contained": [
+                    {"resourceType": "Flag", "subject": {"reference": f"{BASE_URL}/Patient/2"}},
+                    {"resourceType": "Flag", "subject": {"reference": "http://other.example/fhir/Patient/3"}},
+                    {"resourceType": "Flag", "subject": {"reference": "urn:uuid:0"}},
+                ],
+            },
+            ["*|Patient/2"],
+        ),
+    ],
+)
+def test_references_that_no_parameter_covers_have_entries_of_their_own(
+    member: dict[str, Any], entries: list[str]
+) -> None:
+    flag = {"resourceType": "Flag", "id": "1", **member}
+    covered = extract(flag, BASE_URL).references
+    assert uncovered(flag, json_codec.encode(flag), covered, BASE_URL) == entries
