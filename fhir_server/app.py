@@ -15,6 +15,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
+from starlette.exceptions import HTTPException
 
 from fhir_server.access.limits import Access
 from fhir_server.http import pages
@@ -57,6 +58,7 @@ def create(settings: Settings | None = None) -> Application:
     site.add_middleware(GZipMiddleware)
     site.include_router(pages.state(door))
     site.include_router(pages.documentation(door))
+    site.add_exception_handler(HTTPException, pages.elsewhere(settings.base_url))
 
     async def application(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (scope["path"].startswith(f"{PREFIX}/") or scope["path"] == PREFIX):

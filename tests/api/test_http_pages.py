@@ -1,5 +1,7 @@
 """What stands beside /fhir, and how the server behaves while its database is away."""
 
+import html
+import re
 import threading
 import uuid
 from collections.abc import Callable
@@ -31,8 +33,40 @@ async def test_every_type_is_documented(server_url: str) -> None:
     assert set(paths["/Patient/{id}"]) == {"get", "put", "patch", "delete", "parameters"}
     assert {"/Patient/$validate", "/$meta", "/Patient/{id}/$meta-add"} <= set(paths)
     assert page.headers["content-type"].startswith("text/html")
-    assert all(f"<details id={type_}>" in page.text for type_ in RESOURCE_TYPES)
     assert "<script" not in page.text
+    names = re.findall(r"<details (?:open )?id=(\w+)>", page.text)
+    assert names[:5] == ["Patient", "Practitioner", "Appointment", "MedicationRequest", "Invoice"]
+    assert names[5:] == sorted(RESOURCE_TYPES - set(names[:5]))
+
+
+async def test_the_documentation_shows_all_and_fetches_nothing(server_url: str) -> None:
+    async with site(server_url) as client:
+        page = (await client.get("/docs")).text
+    assert not re.search(r"(src|url|import)\s*[=(]", page)
+    assert re.findall(r"<link [^>]*href='(\w+:)", page) == ["data:"]
+    assert "<meta name=viewport" in page
+    entry = page.partition("<details open id=Patient>")[2].partition("</section>")[0]
+    for shown in (
+        "<code>birthdate</code><span>date</span>",
+        "<span class=badge>history-instance</span>",
+        "<span class='badge operation'>$validate</span>",
+        f"href='{server_url}/Patient?_pretty=true'",
+    ):
+        assert shown in entry
+    async with httpx.AsyncClient() as client:
+        for address in re.findall(r"<pre>curl '([^']+)'", page)[:3]:
+            assert (await client.get(html.unescape(address))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/Patient", 404), ("GET", "/fhirx", 404), ("POST", "/", 405)]
+)
+async def test_beside_fhir_it_says_where_fhir_is(server_url: str, method: str, path: str, status: int) -> None:
+    async with site(server_url) as client:
+        answer = await client.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/fhir+json"
+    assert f"FHIR is at {server_url};" in answer.json()["issue"][0]["diagnostics"]
 
 
 async def test_root_leads_to_the_documentation(server_url: str) -> None:
