@@ -18,7 +18,7 @@ BLOB_FILES = "blobs.files"
 BLOB_CHUNKS = "blobs.chunks"
 """Large Binary contents, in the form of a GridFS bucket."""
 META = "meta"
-"""Facts of the whole database: schema version, secret."""
+"""Facts of the whole database: schema version, secret, marks of commands."""
 
 ID = "_id"
 KEY = "key"
