@@ -1,5 +1,6 @@
 """The embedded mongod: starts, keeps its data, and never outlives or doubles its server."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from fhir_server.cli.run import start_again
 from fhir_server.embedded import EmbeddedMongo, EmbeddedMongoError
 
 START_AND_SLEEP = """
@@ -134,3 +136,16 @@ def test_stop_is_clean_and_can_be_repeated(tmp_path: Path) -> None:
     mongo.stop()
     assert process.returncode == 0
     assert time.monotonic() - begun < 10
+
+
+async def test_a_start_that_hangs_can_be_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "mongod"
+    program.write_text("#!/bin/sh\ncase $1 in --version) echo 'db version v7.0.1';; *) exec sleep 60;; esac\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    mongo = EmbeddedMongo(tmp_path / "data")
+    begun = time.monotonic()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(start_again(mongo), 0.5)
+    mongo.stop()
+    assert time.monotonic() - begun < 5
