@@ -2,7 +2,7 @@
 
 Rule: what a transaction writes stays in WiredTiger's cache until it is committed. Past a share of the cache (`updates
 trigger`, a tenth if nobody changed it) MongoDB aborts it; so large ones are let in by weight, and one that cannot fit
-is refused before anything is written. Figures: docs/decisions/0022-admission-of-large-commits.md.
+is refused before anything is written. Figures: docs/decisions/0006-admission-of-large-commits.md.
 """
 
 from __future__ import annotations
