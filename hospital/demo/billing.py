@@ -1,4 +1,4 @@
-"""ChargeItems, Invoices and payments.
+"""ChargeItems and Invoices.
 
 Rule: amounts are `Decimal` with two digits; a line is rounded once, half up, and totals are sums of lines, so that net
 plus tax is gross to the cent. Care is free of tax, goods and certificates are not. See https://hl7.org/fhir/R4/invoice.html.
@@ -14,13 +14,15 @@ from random import Random
 
 from fhir.resources.R4B.invoice import Invoice
 
-from hospital.demo.diary import Plan, Visit
+from hospital.demo.diary import Visit
 from hospital.demo.models import built
 from hospital.demo.narrative import narrative
 from hospital.demo.orders import Orders
-from hospital.demo.patients import subject
+from hospital.demo.patients import answerable, subject
+from hospital.demo.payments import reminder, settlement
+from hospital.demo.planning import Plan
 from hospital.demo.structure import HOSPITAL, NAME, payer_name
-from hospital.demo.tables import CHARGES, IMAGINGS, PANELS, PROCEDURES, Charge
+from hospital.demo.tables import CHARGES, IMAGINGS, PANELS, PROCEDURES, Charge, Code
 from hospital.demo.values import (
     CHARGEMASTER,
     SITE,
@@ -28,7 +30,6 @@ from hospital.demo.values import (
     at,
     coding,
     concept,
-    hl7,
     identifier,
     money,
     reference,
@@ -39,6 +40,11 @@ TAX = Decimal("0.056")
 DISCOUNT = Decimal("0.10")
 """What those who pay themselves are let off."""
 _CENT = Decimal("0.01")
+_TYPES: dict[str, Code] = {
+    "clinic": ("outpatient", "Outpatient care"),
+    "emergency": ("emergency", "Emergency care"),
+    "inpatient": ("inpatient", "Inpatient care"),
+}
 _GOODS = {"splint": "GDS-SPLINT", "dressing": "GDS-DRESSING", "walker": "GDS-WALKER", "certificate": "DOC-CERT"}
 
 
@@ -80,8 +86,11 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def resources(plan: Plan, visit: Visit, ordered: Orders) -> Iterator[Json]:
-    """What the visit cost; nothing while the patient is here, before the bill is made, or if nothing is charged."""
-    if not visit.happened or open_stay(plan, visit):
+    """What the visit cost, and the reminders of it; nothing while the patient is here or before the bill is made.
+
+    Follow-ups are free: they belong to the treatment before.
+    """
+    if not visit.happened or open_stay(plan, visit) or visit.wish.kind == "followup":
         return
     counts = _charges(visit, ordered)
     lines = [Line(CHARGES[code], count, not visit.person.payer) for code, count in counts.items()]
@@ -91,9 +100,18 @@ def resources(plan: Plan, visit: Visit, ordered: Orders) -> Iterator[Json]:
         return
     for number, line in enumerate(lines, 1):
         yield _charge_item(visit, number, line)
-    chance, paid = rng.random(), paid_on(plan, visit.key, issued, insured=bool(visit.person.payer))
-    state = "cancelled" if chance < 0.02 else "balanced" if chance < 0.96 and paid < plan.today else "issued"
-    yield _invoice(visit, lines, issued, state)
+    end = settlement(plan, visit.key, issued, insured=bool(visit.person.payer))
+    state = "cancelled" if rng.random() < 0.02 else "balanced" if end.day < plan.today else "issued"
+    reminded = [day for day in end.reminders if day < plan.today] if state != "cancelled" else []
+    invoice = _invoice(visit, lines, issued, state)
+    notes = [f"Reminder {number} sent on {day}." for number, day in enumerate(reminded, 1)]
+    if end.written_off and state == "balanced":
+        notes.append(f"Written off on {end.day}: not collectible.")
+    if notes:
+        invoice["note"] = [{"text": note} for note in notes]
+    yield invoice
+    for number, day in enumerate(reminded, 1):
+        yield reminder(invoice, number, day)
 
 
 def _charges(visit: Visit, ordered: Orders) -> dict[str, int]:
@@ -160,7 +178,9 @@ def _invoice(visit: Visit, lines: list[Line], issued: date, state: str) -> Json:
     totals = [_sum(amounts) for amounts in zip(*((each.base, each.discount, each.tax) for each in lines), strict=True)]
     net, tax = totals[0] + totals[1], totals[2]
     number = f"INV-{issued.year}-{person.number:04d}{visit.number:03d}"
-    recipient = reference(f"Organization/{person.payer}", payer_name(person.payer)) if person.payer else subject(person)
+    recipient = answerable(person, issued)
+    if person.payer:
+        recipient = reference(f"Organization/{person.payer}", payer_name(person.payer))
     rows = [
         ("Patient", person.name),
         ("Bill to", recipient["display"]),
@@ -176,7 +196,7 @@ def _invoice(visit: Visit, lines: list[Line], issued: date, state: str) -> Json:
         "text": narrative(f"Invoice {number}", rows),
         "identifier": [identifier(SITE + "/invoice", number)],
         "status": state,
-        "type": {"text": "Patient care"},
+        "type": concept(coding(SITE + "/invoice-type", _TYPES[visit.wish.setting])),
         "subject": subject(person),
         "recipient": recipient,
         "date": at(issued, 540).isoformat(),
@@ -202,81 +222,5 @@ def _invoice(visit: Visit, lines: list[Line], issued: date, state: str) -> Json:
         "paymentTerms": "Payable within 30 days.",
     }
     if state == "cancelled":
-        elements["cancelledReason"] = "Issued to the wrong insurer; see the new invoice."
+        elements["cancelledReason"] = "Withdrawn: the visit was coded incorrectly."
     return built(Invoice, elements)
-
-
-def payments(plan: Plan, invoices: list[Json]) -> Iterator[Json]:
-    """PaymentReconciliations and PaymentNotices for the paid ones among the `invoices`.
-
-    Insurers pay once a month for everything that they owe; those who pay themselves do so one by one, with a notice.
-    """
-    due: dict[tuple[date, str], list[Json]] = {}
-    for invoice in invoices:
-        if invoice["status"] == "balanced":
-            recipient = invoice["recipient"]["reference"]
-            own = recipient.startswith("Patient/")
-            paid = paid_on(plan, invoice["id"].removeprefix("invoice-"), _day(invoice), insured=not own)
-            due.setdefault((paid, invoice["id"] if own else recipient), []).append(invoice)
-    for (paid, _), paying in sorted(due.items(), key=lambda each: each[0]):
-        yield from _payment(paid, paying)
-
-
-def _day(invoice: Json) -> date:
-    return date.fromisoformat(invoice["date"][:10])
-
-
-def paid_on(plan: Plan, key: str, issued: date, *, insured: bool) -> date:
-    """The day on which an invoice is or will be paid; insurers pay on the first of a month."""
-    day = issued + timedelta(days=Random(f"{plan.seed}/{key}/paid").randrange(6, 45))
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1) if insured else day
-
-
-def _payment(paid: date, invoices: list[Json]) -> Iterator[Json]:
-    recipient = invoices[0]["recipient"]
-    own = recipient["reference"].startswith("Patient/")
-    key = invoices[0]["id"].removeprefix("invoice-") if own else f"{recipient['reference'][19:]}-{paid:%Y-%m}"
-    total = _sum(each["totalGross"]["value"] for each in invoices)
-    found: Json = {
-        "resourceType": "PaymentReconciliation",
-        "id": f"payment-{key}",
-        "identifier": [identifier(SITE + "/payment", f"PAY-{key.upper()}")],
-        "status": "active",
-        "created": at(paid, 600).isoformat(),
-        "outcome": "complete",
-        "paymentDate": paid.isoformat(),
-        "paymentAmount": money(total),
-        "detail": [
-            {
-                "type": hl7("payment-type", "payment", "Payment"),
-                "request": reference(f"Invoice/{each['id']}"),
-                "payee": reference(HOSPITAL, NAME),
-                "date": paid.isoformat(),
-                "amount": each["totalGross"],
-            }
-            for each in invoices
-        ],
-    }
-    if not own:
-        found["paymentIssuer"] = recipient
-    yield found
-    if own:
-        yield _notice(key, paid, total)
-
-
-def _notice(key: str, paid: date, total: Decimal) -> Json:
-    hospital = reference(HOSPITAL, NAME)
-    return {
-        "resourceType": "PaymentNotice",
-        "id": f"payment-notice-{key}",
-        "status": "active",
-        "request": reference(f"Invoice/invoice-{key}"),
-        "created": at(paid, 605).isoformat(),
-        "provider": hospital,
-        "payment": reference(f"PaymentReconciliation/payment-{key}"),
-        "paymentDate": paid.isoformat(),
-        "payee": hospital,
-        "recipient": hospital,
-        "amount": money(total),
-        "paymentStatus": hl7("paymentstatus", "paid", "Paid"),
-    }

@@ -1,7 +1,6 @@
-"""Who sees whom and when: wishes become visits in the physicians' diaries.
+"""The physicians' diaries: who sees whom and when, and what has become of it.
 
-Rule: a half hour of a physician is given once, within the hours; wishes are served in the order of their day, so that
-what is booked until a day does not depend on what comes after it.
+Rule: a half hour of a physician is given once, within the hours.
 """
 
 from __future__ import annotations
@@ -10,26 +9,27 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
 
-from hospital.demo.people import Birth, Person, population
-from hospital.demo.staff import Clinician, clinicians
+from hospital.demo.people import Person
+from hospital.demo.staff import Clinician
 from hospital.demo.values import at
-from hospital.demo.wishes import Wish, wishes
+from hospital.demo.wishes import Wish
 
 STEP = 30
 """Minutes of a slot."""
-HORIZON = timedelta(days=70)
-"""How far ahead appointments are made."""
-_LABOR = {"delivery": (360, 500), "birth": (885, 990)}
-"""Minutes of the day in which mothers come and, that afternoon, their children."""
-SLOT_DAYS = 12
-"""How far ahead free times are offered."""
+SLOT_DAYS = 14
+"""How far ahead free times are offered: ten working days, whatever day it is."""
+_NOW = 10 * 60 + 45
+"""What the hospital's clock shows on the day on which it is looked at: minutes after midnight."""
+_WAITING = timedelta(minutes=30)
+"""How early people come."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A wish with a time and a physician. `status` is fulfilled, cancelled, noshow, booked or pending.
+    """A wish with a time and a physician. `status` is fulfilled, cancelled, noshow, arrived, booked or pending.
 
-    `made` is when it was arranged; `end` that of the appointment or of the stay.
+    `number` is that of the wish among the person's, or for a follow-up its day as yyyymmdd. `made` is when it was
+    arranged; `end` that of the appointment or of the stay.
     """
 
     wish: Wish
@@ -55,29 +55,19 @@ class Visit:
         """Whether it took place, or is taking place."""
         return self.status == "fulfilled"
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything that is decided; the other modules only write it down.
-
-    `visits` are by the person's number, in order; `busy` is what is booked ahead, as (physician's id, start).
-    """
-
-    seed: int
-    today: date
-    staff: dict[str, list[Clinician]]
-    people: list[Person]
-    births: list[Birth]
-    visits: dict[int, list[Visit]]
-    busy: frozenset[tuple[str, datetime]]
+    @property
+    def ahead(self) -> bool:
+        """Whether it is still to come."""
+        return self.status in ("booked", "pending", "arrived")
 
 
 class Diary:
-    """The half hours that are taken, and who has seen whom."""
+    """The half hours that are `taken`, who has seen whom, and the days on which somebody (by number) is `engaged`."""
 
     def __init__(self, staff: dict[str, list[Clinician]]) -> None:
         self.staff = staff
-        self._taken: set[tuple[str, datetime]] = set()
+        self.taken: set[tuple[str, datetime]] = set()
+        self.engaged: set[tuple[int, date]] = set()
         self._known: dict[tuple[int, str], Clinician] = {}
 
     def book(self, rng: Random, wish: Wish) -> tuple[Clinician, datetime] | None:
@@ -86,17 +76,25 @@ class Diary:
         None if the department has nothing free for three weeks (many more patients than the staff can see).
         """
         known = self._known.get((wish.person.number, wish.department), wish.person.doctor)
+        first = _first(rng, wish, known)
         for offset in range(21):
-            day = wish.day + timedelta(days=offset)
+            day = first + timedelta(days=offset)
+            if (wish.person.number, day) in self.engaged:
+                continue
             team = sorted(self.staff[wish.department], key=lambda each: (each is not known, each.id))
             for clinician in team if offset > 4 or team[0] is not known else team[:1]:
-                free = [time for time in half_hours(clinician, day) if (clinician.id, time) not in self._taken]
+                free = [time for time in half_hours(clinician, day) if (clinician.id, time) not in self.taken]
                 if free:
                     start = rng.choice(free)
-                    self._taken.add((clinician.id, start))
+                    self.taken.add((clinician.id, start))
+                    self.engaged.add((wish.person.number, day))
                     self._known[wish.person.number, wish.department] = clinician
                     return clinician, start
         return None
+
+    def admit(self, wish: Wish) -> None:
+        """Keep the days free of appointments on which the person is here without one."""
+        self.engaged |= {(wish.person.number, wish.day + timedelta(days=each)) for each in range(wish.nights + 2)}
 
     def on_duty(self, rng: Random, wish: Wish) -> tuple[Clinician, datetime]:
         """Whoever works that day, for those who come without an appointment."""
@@ -108,60 +106,31 @@ class Diary:
         return clinician, at(wish.day, rng.randrange(start, end - 45))
 
 
+def _first(rng: Random, wish: Wish, known: Clinician) -> date:
+    """The wished day, if it is a weekday; those who can wait come as often on each of their physician's days."""
+    weekday = wish.day.weekday() if wish.day.weekday() < 5 else rng.randrange(5)
+    if wish.kind != "acute" and known.department == wish.department:
+        weekday = rng.choice([day for session in known.sessions for day in session.days])
+    return wish.day + timedelta(days=(weekday - wish.day.weekday()) % 7)
+
+
 def half_hours(clinician: Clinician, day: date) -> list[datetime]:
     """The starts of the physician's half hours on this day."""
     return [at(day, minute) for start, end in clinician.spans(day) for minute in range(start, end, STEP)]
 
 
-def plan(seed: int, patients: int, today: date) -> Plan:
-    """The whole story until `today`, and the appointments of the ten weeks after it."""
-    until = today + HORIZON
-    staff = clinicians(seed)
-    found = population(seed, patients, today, until, staff)
-    people = [person for person in found.people if person.registered < today]
-    wanted = [wish for person in people for wish in wishes(seed, person, found.births, until)]
-    wanted.sort(key=lambda wish: (wish.day, wish.person.number))
-    diary = Diary(staff)
-    visits: dict[int, list[Visit]] = {person.number: [] for person in people}
-    for wish in wanted:
-        mine = visits[wish.person.number]
-        visit = _visit(seed, diary, wish, len(mine) + 1, today)
-        if visit:
-            mine.append(visit)
-    ahead = [visit for mine in visits.values() for visit in mine if visit.status in ("booked", "pending")]
-    busy = frozenset((visit.clinician.id, visit.start) for visit in ahead)
-    return Plan(seed, today, staff, people, found.births, visits, busy)
+def clock(today: date) -> datetime:
+    """The moment at which the hospital is looked at on this day."""
+    return at(today, _NOW)
 
 
-def _visit(seed: int, diary: Diary, wish: Wish, number: int, today: date) -> Visit | None:
-    rng = Random(f"{seed}/{wish.person.id}/visit/{number}")
-    if wish.setting != "clinic":
-        if wish.day >= today:
-            return None
-        clinician, start = diary.on_duty(rng, wish)
-        if wish.kind in _LABOR:
-            start = at(wish.day, rng.randrange(*_LABOR[wish.kind]))
-        end = start + timedelta(minutes=rng.randrange(70, 300))
-        if wish.nights:
-            end = at(wish.last_day, 11 * 60 + rng.randrange(0, 120))
-        return Visit(wish, number, clinician, start, end, "fulfilled", start)
-    booked = diary.book(rng, wish)
-    if booked is None:
-        return None
-    clinician, start = booked
-    if wish.person.death and start.date() >= wish.person.death:
-        return None
-    ahead = rng.randrange(0, 3) if wish.kind == "acute" else rng.randrange(6, 60)
-    made = max(at(start.date() - timedelta(days=ahead), rng.randrange(480, 1000)), at(wish.person.registered, 480))
-    made = min(made, start - timedelta(minutes=20), at(today, 0) - timedelta(minutes=rng.randrange(300, 900)))
-    end = start + timedelta(minutes=20 if wish.kind in ("acute", "flu") else STEP)
-    return Visit(wish, number, clinician, start, end, _status(rng, wish, past=start.date() < today), made)
-
-
-def _status(rng: Random, wish: Wish, *, past: bool) -> str:
+def status(rng: Random, kind: str, start: datetime, now: datetime) -> str:
+    """What has become of an appointment by `now`."""
     chance = rng.random()
-    if chance < (0.02 if wish.kind == "acute" else 0.08):
+    if chance < (0.02 if kind == "acute" else 0.08):
         return "cancelled"
-    if past:
-        return "noshow" if chance > 0.96 and wish.kind != "acute" else "fulfilled"
-    return "pending" if chance > 0.9 else "booked"
+    if start < now:
+        return "noshow" if chance > 0.96 and kind != "acute" else "fulfilled"
+    if start < now + _WAITING:
+        return "arrived"
+    return "pending" if chance > 0.9 and start.date() > now.date() else "booked"

@@ -12,9 +12,10 @@ from decimal import Decimal
 from random import Random
 
 from hospital.demo.body import level, rounded, size
-from hospital.demo.diary import Plan, Visit
+from hospital.demo.diary import Visit
 from hospital.demo.orders import Orders
 from hospital.demo.patients import subject
+from hospital.demo.planning import Plan
 from hospital.demo.structure import HOSPITAL, NAME
 from hospital.demo.tables import IMAGINGS, PANELS, TESTS, Code, Imaging, Panel
 from hospital.demo.tables import Test as Measure
@@ -39,15 +40,17 @@ def resources(plan: Plan, visit: Visit, ordered: Orders) -> Iterator[Json]:
 def _vital_signs(plan: Plan, visit: Visit) -> Iterator[Json]:
     wish, age = visit.wish, visit.person.age(visit.start.date())
     rng = Random(f"{plan.seed}/{visit.key}/signs")
-    if wish.kind == "flu":
+    if wish.kind in ("flu", "followup"):
         return
     planned = wish.kind in ("review", "wellness", "prenatal")
-    if age >= 10 and (planned or wish.setting != "clinic" or rng.random() < 0.4):
+    if age >= 10 and (planned or wish.setting != "clinic" or rng.random() < 0.25):
         yield _pressure(plan, visit)
     if planned or wish.kind == "birth":
-        if wish.kind == "review" and rng.random() < 0.4:
+        if wish.kind == "review" and rng.random() < 0.6:
             return
         yield from _size(plan, visit, mass=wish.kind == "wellness" and age >= 2)
+        return
+    if wish.setting == "clinic" and rng.random() < 0.5:
         return
     tests = {"clinic": ["temperature"], "emergency": ["pulse", "temperature"]}.get(
         wish.setting, ["pulse", "respiration", "temperature", "saturation"]

@@ -8,6 +8,7 @@ not know; they are those of R4B, in which these five are as in R4. Their own JSO
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from typing import Any, Protocol, Self
 
 from hospital.demo.values import Json
@@ -39,12 +40,17 @@ def written(value: Any) -> Any:
         return [written(each) for each in value]
     if isinstance(value, date):
         return value.isoformat()
-    if not hasattr(value, "elements_sequence"):
+    members = _members(value.__class__)
+    if not members:
         return value
-    found = {}
-    for name in value.elements_sequence():
-        for member, attribute in ((name, name), (f"_{name}", f"{name}__ext")):
-            each = getattr(value, attribute, None)
-            if each is not None:
-                found[member] = written(each)
-    return found
+    held = vars(value)
+    return {member: written(held[attribute]) for member, attribute in members if held[attribute] is not None}
+
+
+@cache
+def _members(kind: Any) -> tuple[tuple[str, str], ...]:
+    """The names in JSON and in the model of the elements of a model's class, in order; of others nothing."""
+    if not hasattr(kind, "elements_sequence"):
+        return ()
+    pairs = (pair for name in kind.elements_sequence() for pair in ((name, name), (f"_{name}", f"{name}__ext")))
+    return tuple((member, attribute) for member, attribute in pairs if attribute in kind.model_fields)

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
 
-from hospital.demo.diary import Plan, Visit
-from hospital.demo.people import Illness, Person
+from hospital.demo.diary import Visit
+from hospital.demo.people import CAST, Illness, Person
+from hospital.demo.planning import Plan
 from hospital.demo.tables import DRUGS, Drug
 from hospital.demo.visits import open_stay
+
+_REPORTED = timedelta(hours=2)
+"""When all results of a visit are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,13 @@ class Prescription:
 
 
 def orders(plan: Plan, visit: Visit) -> Orders:
-    """What is done at this visit; nothing if it did not take place."""
-    if not visit.happened:
+    """What is done at this visit; nothing if it did not take place, and no results before the laboratory has them."""
+    if not visit.happened or (open_stay(plan, visit) and not visit.wish.nights):
         return Orders()
     problems = [illness.problem for illness in visit.wish.illnesses]
     rng = Random(f"{plan.seed}/{visit.key}/orders")
-    thorough = visit.wish.kind != "review" or rng.random() < 0.75
+    thorough = visit.wish.kind != "review" or rng.random() < 0.5 or visit.person.number in CAST
+    reported = visit.start + _REPORTED <= plan.now
     panels = dict.fromkeys(panel for problem in problems for panel in problem.labs)
     if visit.wish.kind == "prenatal":
         panels["blood"] = None
@@ -73,8 +78,8 @@ def orders(plan: Plan, visit: Visit) -> Orders:
     if visit.wish.nights and visit.wish.kind != "final" and rng.random() < 0.3:
         goods.append("private")
     return Orders(
-        panels=tuple(panels) if thorough else (),
-        imaging=tuple(problem.imaging for problem in problems if problem.imaging),
+        panels=tuple(panels) if thorough and reported else (),
+        imaging=tuple(problem.imaging for problem in problems if problem.imaging and reported),
         procedures=tuple(procedures) if thorough else (),
         vaccines=visit.wish.vaccines,
         goods=tuple(goods),

@@ -7,22 +7,21 @@ its members refer to each other; whatever else is referred to came earlier. See 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 
-from hospital.demo import billing, findings, patients, prescribing, structure, treatment, visits
-from hospital.demo.diary import Plan, plan
+from hospital.demo import billing, findings, patients, payments, prescribing, structure, treatment, visits
 from hospital.demo.orders import orders
 from hospital.demo.people import Person
-from hospital.demo.values import Json
+from hospital.demo.planning import Plan, plan
+from hospital.demo.values import ZONE, Json
 
 MOST = 400
 """Entries of a Bundle, unless one family alone has more."""
 
 
-def this_monday() -> date:
-    """Monday of this week."""
-    today = datetime.now(UTC).date()
-    return today - timedelta(days=today.weekday())
+def this_day() -> date:
+    """The date in the hospital."""
+    return datetime.now(ZONE).date()
 
 
 def pack(seed: int, count: int, today: date) -> Iterator[Json]:
@@ -55,7 +54,7 @@ def _groups(planned: Plan) -> Iterator[list[Json]]:
                 group += _person(planned, child, [])
             invoices += [each for each in group if each["resourceType"] == "Invoice"]
             yield group
-    paid = list(billing.payments(planned, invoices))
+    paid = list(payments.payments(planned, invoices))
     for start in range(0, len(paid), MOST):
         yield paid[start : start + MOST]
 

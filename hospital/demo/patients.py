@@ -12,12 +12,12 @@ from random import Random
 
 from fhir.resources.R4B.patient import Patient
 
-from hospital.demo.diary import Plan
 from hospital.demo.models import built
 from hospital.demo.narrative import narrative
-from hospital.demo.people import LANGUAGES, OPENED, Person
+from hospital.demo.people import ADULT, LANGUAGES, OPENED, Person
+from hospital.demo.planning import Plan
 from hospital.demo.structure import HOSPITAL, NAME, payer_name
-from hospital.demo.tables import ALLERGIES
+from hospital.demo.tables import ALLERGIES, Code
 from hospital.demo.values import HL7, LOINC, SITE, SNOMED, Json, at, coding, concept, hl7, identifier, period, reference
 
 _MARITAL = {"S": "Never Married", "M": "Married", "D": "Divorced", "W": "Widowed"}
@@ -33,8 +33,8 @@ def died(person: Person, today: date) -> bool:
 def resources(plan: Plan, person: Person, children: list[Person]) -> Iterator[Json]:
     """The patient's file without the visits; `children` are those born here."""
     yield _patient(plan, person, children)
-    if person.mother:
-        yield _mother(person, person.mother)
+    if person.guarded:
+        yield _guardian(person, plan.today)
     if person.payer:
         yield _coverage(person, plan.today)
     yield _account(person, plan.today)
@@ -46,6 +46,13 @@ def resources(plan: Plan, person: Person, children: list[Person]) -> Iterator[Js
 def subject(person: Person) -> Json:
     """A Reference to the patient."""
     return reference(f"Patient/{person.id}", person.name)
+
+
+def answerable(person: Person, day: date) -> Json:
+    """A Reference to the one who pays and signs: the parent of a minor, otherwise the patient."""
+    if person.age(day) >= ADULT:
+        return subject(person)
+    return reference(f"RelatedPerson/{person.guardian}", _parent(person)[1])
 
 
 def _patient(plan: Plan, person: Person, children: list[Person]) -> Json:
@@ -140,14 +147,10 @@ def _communication(person: Person) -> list[Json]:
 
 
 def _contact(person: Person) -> Json | None:
-    if person.mother:
-        relation, name, sex = ("MTH", "mother"), person.mother.name, "female"
+    if person.guarded:
+        relation, name, sex = _parent(person)
     elif person.marital == "M":
-        relation, name = ("SPS", "spouse"), person.partner
-        sex = "male" if person.sex == "female" else "female"
-    elif person.age(OPENED) < 18:
-        relation, name = ("PRN", "parent"), person.partner
-        sex = "male" if person.sex == "female" else "female"
+        relation, name, sex = ("SPS", "spouse"), person.partner, _other(person.sex)
     else:
         return None
     given, family = name.removesuffix(" " + person.family), person.family
@@ -162,19 +165,40 @@ def _contact(person: Person) -> Json | None:
     }
 
 
-def _mother(child: Person, mother: Person) -> Json:
-    return {
+def _other(sex: str) -> str:
+    return "male" if sex == "female" else "female"
+
+
+def _parent(person: Person) -> tuple[Code, str, str]:
+    """The relation, the name and the sex of a minor's parent."""
+    if person.mother:
+        return ("MTH", "mother"), person.mother.name, "female"
+    sex = _other(person.sex)
+    return ("MTH", "mother") if sex == "female" else ("FTH", "father"), person.partner, sex
+
+
+def _guardian(person: Person, today: date) -> Json:
+    """The parent who answers for a minor; a mother who is a patient as well has her own name and address."""
+    relation, name, sex = _parent(person)
+    mother = person.mother
+    found: Json = {
         "resourceType": "RelatedPerson",
-        "id": f"mother-of-{child.id}",
-        "active": True,
-        "patient": subject(child),
-        "relationship": [hl7("v3-RoleCode", "MTH", "mother")],
-        "name": [{"use": "official", "family": mother.family, "given": list(mother.given)}],
-        "telecom": [{"system": "phone", "value": mother.phone, "use": "home"}],
-        "gender": "female",
-        "birthDate": mother.birth.isoformat(),
-        "address": [_address(mother)],
+        "id": person.guardian,
+        "active": person.age(today) < ADULT,
+        "patient": subject(person),
+        "relationship": [hl7("v3-RoleCode", *relation), hl7("v3-RoleCode", "GUARD", "guardian")],
+        "name": [
+            {
+                "use": "official",
+                "family": person.family,
+                "given": list(mother.given) if mother else [name.removesuffix(" " + person.family)],
+            }
+        ],
+        "telecom": [{"system": "phone", "value": person.phone, "use": "home"}],
+        "gender": sex,
+        "address": [_address(mother or person)],
     }
+    return {**found, "birthDate": mother.birth.isoformat()} if mother else found
 
 
 def _coverage(person: Person, today: date) -> Json:
@@ -185,10 +209,10 @@ def _coverage(person: Person, today: date) -> Json:
         "identifier": [identifier(SITE + "/member", f"{person.payer[6:9].upper()}{480000 + person.number * 7}")],
         "status": "cancelled" if died(person, today) else "active",
         "type": hl7("v3-ActCode", *plan_type),
-        "subscriber": subject(person.mother or person),
+        "subscriber": subject(person.mother) if person.mother else answerable(person, person.registered),
         "subscriberId": f"{480000 + (person.mother or person).number * 7}",
         "beneficiary": subject(person),
-        "relationship": hl7("subscriber-relationship", *(("child", "Child") if person.mother else ("self", "Self"))),
+        "relationship": hl7("subscriber-relationship", *(("child", "Child") if person.guarded else ("self", "Self"))),
         "period": period(person.registered),
         "payor": [reference(f"Organization/{person.payer}", payer_name(person.payer))],
     }
@@ -206,6 +230,8 @@ def _account(person: Person, today: date) -> Json:
         "servicePeriod": period(person.registered),
         "owner": reference(HOSPITAL, NAME),
     }
+    if person.guarded:
+        account["guarantor"] = [{"party": answerable(person, today)}]
     if person.payer:
         coverage = reference(f"Coverage/coverage-{person.number:04d}", payer_name(person.payer))
         account["coverage"] = [{"coverage": coverage, "priority": 1}]

@@ -15,6 +15,8 @@ from hospital.demo.tables import ALLERGIES, CHRONIC, ORIGINS, STREETS, TOWNS, Or
 
 OPENED = date(2024, 1, 1)
 """The first day of the electronic records."""
+ADULT = 18
+"""From this age on patients answer for themselves."""
 LANGUAGES = {
     "en": "English", "es": "Spanish", "nv": "Navajo", "vi": "Vietnamese", "hi": "Hindi", "zh": "Chinese",
     "ar": "Arabic", "pl": "Polish", "de": "German", "yo": "Yoruba",
@@ -24,7 +26,7 @@ _UNDECOMPOSED = str.maketrans({"đ": "d", "Đ": "D", "ł": "l", "Ł": "L", "ß":
 PREGNANCY = timedelta(days=280)
 _BANDS = ((0, 5), (5, 18), (18, 40), (40, 65), (65, 80), (80, 94))
 _BAND_WEIGHTS = (7, 14, 24, 29, 18, 8)
-_CAST: dict[int, tuple[str, date, tuple[str, ...]]] = {
+CAST: dict[int, tuple[str, date, tuple[str, ...]]] = {
     1: ("female", date(1956, 3, 12), ("t2dm", "hypertension", "lipids", "kidney")),
     2: ("male", date(2014, 9, 2), ("asthma",)),
     3: ("female", date(1994, 6, 21), ()),
@@ -81,6 +83,16 @@ class Person:
         return f"{self.given[0]} {self.family}"
 
     @property
+    def guarded(self) -> bool:
+        """Whether a parent is on file, because the patient came as a minor."""
+        return self.age(self.registered) < ADULT
+
+    @property
+    def guardian(self) -> str:
+        """The id of the parent's RelatedPerson."""
+        return f"{'mother' if self.mother else 'parent'}-of-{self.id}"
+
+    @property
     def email(self) -> str:
         """An address in plain letters, in a domain that cannot exist."""
         spelled = f"{self.given[0]}.{self.family}".translate(_UNDECOMPOSED)
@@ -113,8 +125,8 @@ class Population:
     births: list[Birth] = field(default_factory=list)
 
 
-def population(seed: int, patients: int, today: date, until: date, staff: dict[str, list[Clinician]]) -> Population:
-    """Those at the opening, and the children born until `today`; births are planned to a pregnancy after `until`."""
+def population(seed: int, patients: int, until: date, staff: dict[str, list[Clinician]]) -> Population:
+    """Everyone who is registered or born before `until`; births are planned to a pregnancy after it."""
     found = Population([_person(seed, number, staff) for number in range(1, patients + 1)])
     every = max(55 * 300 // max(patients, 1), 40)
     resting: dict[int, date] = {}
@@ -127,7 +139,7 @@ def population(seed: int, patients: int, today: date, until: date, staff: dict[s
             mother = next((each for each in mothers if each.number == 3), None) or rng.choice(mothers)
             resting[mother.number] = day + timedelta(days=1000)
             found.births.append(Birth(mother, number, day))
-            if day < today:
+            if day < until:
                 found.people.append(_child(rng, number, day, mother, staff))
         day += timedelta(days=rng.randrange(every // 2, every + every // 2))
     return found
@@ -146,13 +158,13 @@ def _person(seed: int, number: int, staff: dict[str, list[Clinician]]) -> Person
     rng = Random(f"{seed}/person/{number}")
     low, high = rng.choices(_BANDS, _BAND_WEIGHTS)[0]
     born = OPENED - timedelta(days=rng.randrange(low * 365 + 1, high * 365))
-    sex, birth, keys = _CAST.get(number, (rng.choice(("female", "male")), born, ()))
+    sex, birth, keys = CAST.get(number, (rng.choice(("female", "male")), born, ()))
     origin = rng.choices(ORIGINS, [each.weight for each in ORIGINS])[0]
     age = OPENED.year - birth.year
     given = rng.sample(origin.female if sex == "female" else origin.male, 2)
     partner_given = rng.choice(origin.male if sex == "female" else origin.female)
-    spread = 30 if number in _CAST else rng.choices((60, 1000), (7, 3))[0]
-    family = rng.choice(origin.family)
+    spread = 30 if number in CAST else rng.choices((60, 1000), (7, 3))[0]
+    family = _not_of_staff(given[0], rng.choice(origin.family), origin, staff)
     return Person(
         number=number,
         sex=sex,
@@ -175,14 +187,28 @@ def _person(seed: int, number: int, staff: dict[str, list[Clinician]]) -> Person
     )
 
 
+def _names(staff: dict[str, list[Clinician]]) -> set[tuple[str, str]]:
+    """Given and family names of the physicians, which no patient shares."""
+    return {(each.given, each.family) for team in staff.values() for each in team}
+
+
+def _not_of_staff(given: str, family: str, origin: Origin, staff: dict[str, list[Clinician]]) -> str:
+    """This family name, or the next of its origin with which the given name is no physician's."""
+    taken = _names(staff)
+    start = origin.family.index(family)
+    return next(each for each in (*origin.family[start:], *origin.family) if (given, each) not in taken)
+
+
 def _child(rng: Random, number: int, day: date, mother: Person, staff: dict[str, list[Clinician]]) -> Person:
     sex = rng.choice(("female", "male"))
     origin = mother.origin
+    names = origin.female if sex == "female" else origin.male
+    given = rng.choice([each for each in names if (each, mother.family) not in _names(staff)])
     return Person(
         number=number,
         sex=sex,
         birth=day,
-        given=(rng.choice(origin.female if sex == "female" else origin.male),),
+        given=(given,),
         family=mother.family,
         origin=origin,
         registered=day,

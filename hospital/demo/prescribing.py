@@ -12,12 +12,12 @@ from typing import Any
 
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 
-from hospital.demo.diary import Plan
 from hospital.demo.models import built
 from hospital.demo.narrative import narrative
 from hospital.demo.orders import Prescription, prescriptions, status
 from hospital.demo.patients import subject
 from hospital.demo.people import Person
+from hospital.demo.planning import Plan
 from hospital.demo.structure import HOSPITAL, NAME
 from hospital.demo.tables import Code, Drug
 from hospital.demo.values import (

@@ -1,6 +1,6 @@
 """The physicians: names, numbers, departments and hours.
 
-Rule: hours are sessions of whole hours on weekdays; whoever books does so within them.
+Rule: hours are sessions of whole hours on weekdays, spread evenly over the week; whoever books does so within them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ _CLINICS = (
     (((2, 3), *_MORNING), ((0,), *_AFTERNOON)),
     (((1, 4), *_MORNING), ((3,), *_AFTERNOON)),
 )
+"""Three sessions a week, for the family physicians."""
+_SPECIAL = tuple((((day,), *_MORNING), (((day + 2) % 5,), *_AFTERNOON)) for day in range(5))
+"""Two sessions a week, for the others, who also have their wards."""
 _SHIFTS = (
     (((0, 1, 2, 3), 7, 15),),
     (((0, 1, 2, 3), 15, 23),),
@@ -82,9 +85,10 @@ def clinicians(seed: int) -> dict[str, list[Clinician]]:
     taken: set[str] = set()
     found: dict[str, list[Clinician]] = {}
     for department in DEPARTMENTS.values():
-        rota = _SHIFTS if department.key == "eme" else _CLINICS
+        rota = {"eme": _SHIFTS, "fam": _CLINICS}.get(department.key, _SPECIAL)
+        before = sum(map(len, found.values()))
         found[department.key] = [
-            _clinician(rng, department.key, number, rota[number % len(rota)], taken)
+            _clinician(rng, department.key, number, rota[(before + number) % len(rota)], taken)
             for number in range(department.staff)
         ]
     return found

@@ -10,10 +10,11 @@ from datetime import date, timedelta
 
 from fhir.resources.R4B.practitioner import Practitioner
 
-from hospital.demo.diary import SLOT_DAYS, STEP, Plan, half_hours
+from hospital.demo.diary import SLOT_DAYS, STEP, half_hours
 from hospital.demo.models import built
 from hospital.demo.narrative import narrative
 from hospital.demo.people import LANGUAGES, PAYERS
+from hospital.demo.planning import Plan
 from hospital.demo.staff import WEEKDAYS, Clinician
 from hospital.demo.tables import DEPARTMENTS, Department
 from hospital.demo.values import NUCC, SITE, SNOMED, Json, at, coding, concept, hl7, identifier, period, reference
@@ -210,6 +211,8 @@ def _slots(plan: Plan, clinician: Clinician) -> Iterator[Json]:
     specialty = [concept(coding(SNOMED, DEPARTMENTS[clinician.department].specialty))]
     for offset in range(SLOT_DAYS):
         for start in half_hours(clinician, plan.today + timedelta(days=offset)):
+            if start < plan.now:
+                continue
             yield {
                 "resourceType": "Slot",
                 "id": f"slot-{clinician.id.removeprefix('practitioner-')}-{start:%Y%m%d-%H%M}",

@@ -28,8 +28,16 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """Why someone comes who has no problem of the tables: the code, and the words that people use."""
+
+    icd: Code
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Department:
-    """A department: `staff` physicians, `beds` (0: outpatients only)."""
+    """A department: `staff` physicians, `beds` (0: outpatients only), `reasons` for which people are followed up."""
 
     key: str
     name: str
@@ -38,6 +46,7 @@ class Department:
     floor: str
     staff: int
     beds: int = 0
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +192,11 @@ def _frozen(values: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
 
+def _department(raw: dict[str, Any]) -> Department:
+    reasons = tuple(Reason((code, display), text) for code, display, text in raw.get("reasons", ()))
+    return Department(**_frozen({**raw, "reasons": reasons}))
+
+
 def _problem(key: str, raw: dict[str, Any], *, chronic: bool) -> Problem:
     return Problem(key=key, chronic=chronic, **_frozen(raw))
 
@@ -192,7 +206,7 @@ _names, _problems, _labs, _services = (_read(f"{name}.toml") for name in ("names
 ORIGINS = tuple(Origin(**origin) for origin in _names["origin"])
 STREETS: tuple[str, ...] = tuple(_names["places"]["streets"])
 TOWNS: tuple[tuple[str, str], ...] = tuple((town, postal) for town, postal in _names["places"]["towns"])
-DEPARTMENTS = {raw["key"]: Department(**_frozen(raw)) for raw in _read("departments.toml")["department"]}
+DEPARTMENTS = {raw["key"]: _department(raw) for raw in _read("departments.toml")["department"]}
 DRUGS = {key: Drug(key=key, **_frozen(raw)) for key, raw in _read("drugs.toml").items()}
 CHRONIC = {key: _problem(key, raw, chronic=True) for key, raw in _problems["chronic"].items()}
 ACUTE = {key: _problem(key, raw, chronic=False) for key, raw in _problems["acute"].items()}

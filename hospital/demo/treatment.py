@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 
-from hospital.demo.diary import Plan, Visit
+from hospital.demo.diary import Visit
 from hospital.demo.orders import Orders
 from hospital.demo.patients import subject
 from hospital.demo.people import Illness
+from hospital.demo.planning import Plan
 from hospital.demo.structure import NAME
 from hospital.demo.tables import PROCEDURES, VACCINES, Code
 from hospital.demo.values import CVX, HL7, ICD, SNOMED, Json, coding, concept, hl7, period, quantity, reference

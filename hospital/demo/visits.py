@@ -12,25 +12,40 @@ from random import Random
 
 from fhir.resources.R4B.appointment import Appointment
 
-from hospital.demo.diary import SLOT_DAYS, Plan, Visit
+from hospital.demo.diary import SLOT_DAYS, Visit
 from hospital.demo.models import built
 from hospital.demo.narrative import narrative
 from hospital.demo.patients import subject
-from hospital.demo.tables import DEPARTMENTS, Code
-from hospital.demo.values import HL7, ICD, SITE, SNOMED, Json, at, coding, concept, hl7, identifier, period, reference
+from hospital.demo.planning import Plan
+from hospital.demo.tables import DEPARTMENTS, Code, Reason
+from hospital.demo.values import HL7, ICD, SITE, SNOMED, Json, coding, concept, hl7, identifier, period, reference
 
-_REASONS: dict[str, Code] = {
-    "wellness": ("Z00.00", "Encounter for general adult medical examination without abnormal findings"),
-    "child": ("Z00.129", "Encounter for routine child health examination without abnormal findings"),
-    "flu": ("Z23", "Encounter for immunization"),
-    "prenatal": ("Z34.90", "Encounter for supervision of normal pregnancy, unspecified, unspecified trimester"),
-    "delivery": ("O80", "Encounter for full-term uncomplicated delivery"),
-    "birth": ("Z38.00", "Single liveborn infant, delivered vaginally"),
+_REASONS = {
+    "wellness": Reason(
+        ("Z00.00", "Encounter for general adult medical examination without abnormal findings"), "Check-up"
+    ),
+    "child": Reason(
+        ("Z00.129", "Encounter for routine child health examination without abnormal findings"), "Child check-up"
+    ),
+    "flu": Reason(("Z23", "Encounter for immunization"), "Flu vaccination"),
+    "prenatal": Reason(
+        ("Z34.90", "Encounter for supervision of normal pregnancy, unspecified, unspecified trimester"),
+        "Prenatal check-up",
+    ),
+    "delivery": Reason(("O80", "Encounter for full-term uncomplicated delivery"), "Delivery"),
+    "birth": Reason(("Z38.00", "Single liveborn infant, delivered vaginally"), "Birth"),
 }
 _ROUTINE: Code = ("ROUTINE", "Routine appointment - default if not valued")
 _FOLLOW_UP: Code = ("FOLLOWUP", "A follow up visit from a previous appointment")
 _CHECKUP: Code = ("CHECKUP", "A routine check-up, such as an annual physical")
-_TYPES = {"acute": _ROUTINE, "review": _FOLLOW_UP, "wellness": _CHECKUP, "flu": _ROUTINE, "prenatal": _FOLLOW_UP}
+_TYPES: dict[str, tuple[Code, str]] = {
+    "acute": (_ROUTINE, "Acute visit"),
+    "review": (_FOLLOW_UP, "Review"),
+    "followup": (_FOLLOW_UP, "Follow-up"),
+    "wellness": (_CHECKUP, "Check-up"),
+    "flu": (_ROUTINE, "Vaccination"),
+    "prenatal": (_FOLLOW_UP, "Prenatal visit"),
+}
 _CANCELLED = (
     ("pat", "Patient", 5),
     ("pat-cpp", "Patient: Canceled via Patient Portal", 3),
@@ -52,17 +67,18 @@ _ENCOUNTERS: dict[str, Code] = {
     "inpatient": ("183452005", "Emergency hospital admission"),
     "prenatal": ("424619006", "Prenatal visit"),
     "flu": ("185349003", "Encounter for check up"),
+    "followup": ("390906007", "Follow-up encounter"),
 }
 
 
 def reason(visit: Visit) -> Json:
     """Why the patient comes, as a CodeableConcept."""
-    illnesses = visit.wish.illnesses
-    if illnesses:
-        problem = illnesses[0].problem
-        return concept(coding(SNOMED, problem.snomed), coding(ICD, problem.icd))
-    kind = "child" if visit.wish.kind == "wellness" and visit.wish.department == "ped" else visit.wish.kind
-    return concept(coding(ICD, _REASONS[kind]))
+    wish = visit.wish
+    kind = "child" if wish.kind == "wellness" and wish.department == "ped" else wish.kind
+    topic = wish.illnesses[0].problem if wish.illnesses else wish.topic or _REASONS[kind]
+    if isinstance(topic, Reason):
+        return concept(coding(ICD, topic.icd), text=topic.text)
+    return concept(coding(SNOMED, topic.snomed), coding(ICD, topic.icd))
 
 
 def condition_id(visit: Visit, place: int) -> str:
@@ -74,7 +90,7 @@ def condition_id(visit: Visit, place: int) -> str:
 
 def open_stay(plan: Plan, visit: Visit) -> bool:
     """Whether the patient is still in the hospital."""
-    return visit.end >= at(plan.today, 0)
+    return visit.end > plan.now
 
 
 def resources(plan: Plan, visit: Visit) -> Iterator[Json]:
@@ -104,7 +120,7 @@ def _appointment(plan: Plan, visit: Visit) -> Json:
         "serviceCategory": [hl7("service-category", "35", "Hospital")],
         "serviceType": [concept(coding(SNOMED, department.specialty), text=department.name)],
         "specialty": [concept(coding(SNOMED, department.specialty))],
-        "appointmentType": hl7("v2-0276", *_TYPES[visit.wish.kind]),
+        "appointmentType": _type(visit),
         "reasonCode": [why],
         "priority": 5 if visit.wish.kind == "acute" else 0,
         "description": why["text"],
@@ -116,7 +132,7 @@ def _appointment(plan: Plan, visit: Visit) -> Json:
     }
     declined = _reason_missed(rng, visit, elements)
     elements["participant"] = _participants(visit, declined)
-    if visit.status in ("booked", "pending") and visit.start.date() < plan.today + timedelta(days=SLOT_DAYS):
+    if visit.ahead and visit.start.date() < plan.today + timedelta(days=SLOT_DAYS):
         slot = f"{visit.clinician.id.removeprefix('practitioner-')}-{visit.start:%Y%m%d-%H%M}"
         elements["slot"] = [reference(f"Slot/slot-{slot}")]
     if visit.wish.kind == "flu":
@@ -124,6 +140,11 @@ def _appointment(plan: Plan, visit: Visit) -> Json:
     elif visit.wish.kind == "review" and any(illness.problem.labs for illness in visit.wish.illnesses):
         elements["patientInstruction"] = "Please come fasting and bring the list of your medicines."
     return built(Appointment, elements)
+
+
+def _type(visit: Visit) -> Json:
+    code, text = _TYPES[visit.wish.kind]
+    return concept(coding(HL7 + "v2-0276", code), text=text)
 
 
 def _reason_missed(rng: Random, visit: Visit, elements: Json) -> str:

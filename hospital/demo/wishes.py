@@ -11,14 +11,18 @@ from datetime import date, timedelta
 from random import Random
 
 from hospital.demo.people import OPENED, PREGNANCY, Birth, Illness, Person
-from hospital.demo.tables import ACUTE, VACCINES
+from hospital.demo.tables import ACUTE, VACCINES, Problem, Reason
+
+CHILD = 16
+"""Below this age patients go to Pediatrics instead of Family Medicine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A reason to come on `day`: `kind` is review, acute, wellness, flu, prenatal, delivery, birth or final.
+    """A reason to come on `day`: `kind` is review, acute, wellness, flu, prenatal, delivery, birth, final or followup.
 
-    `setting` is clinic, emergency or inpatient (for `nights`); a clinic visit gets an appointment.
+    `setting` is clinic, emergency or inpatient (for `nights`); a clinic visit gets an appointment. `illnesses` are
+    treated; `topic` is what a follow-up is about.
     """
 
     day: date
@@ -29,6 +33,7 @@ class Wish:
     setting: str = "clinic"
     nights: int = 0
     vaccines: tuple[str, ...] = ()
+    topic: Problem | Reason | None = None
 
     @property
     def last_day(self) -> date:
@@ -70,7 +75,7 @@ def _apart(found: list[Wish]) -> list[Wish]:
 
 
 def _department(person: Person, department: str, day: date) -> str:
-    return "ped" if department == "fam" and person.age(day) < 16 else department
+    return "ped" if department == "fam" and person.age(day) < CHILD else department
 
 
 def _reviews(stream: str, person: Person, until: date) -> Iterator[Wish]:
@@ -124,9 +129,9 @@ def _prevention(stream: str, person: Person, until: date) -> Iterator[Wish]:
         own = Random(f"{stream}/prevention/{year}")
         examined, vaccinated = own.random(), own.random()
         age = year - person.birth.year
-        if 18 < age < 75 and examined < 0.2:
+        if 18 < age < 75 and examined < 0.12:
             yield Wish(date(year, 1, 10) + timedelta(days=own.randrange(240)), person, "wellness", "fam")
-        if age > 17 and (keen or age > 64) and vaccinated < 0.35:
+        if age > 17 and (keen or age > 64) and vaccinated < 0.3:
             yield Wish(date(year, 9, 20) + timedelta(days=own.randrange(55)), person, "flu", "fam", vaccines=("flu",))
 
 

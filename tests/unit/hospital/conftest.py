@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="session")
 def loaded() -> list[Json]:
-    return list(bundles(seed=3, patients=40, today=date(2026, 11, 23)))
+    return list(bundles(seed=3, patients=40, today=date(2026, 11, 24)))
 
 
 @pytest.fixture(scope="session")

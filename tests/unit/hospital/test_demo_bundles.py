@@ -20,7 +20,9 @@ from hospital.demo.values import check_digit
 from resources import validation
 
 Json = dict[str, Any]
-TODAY = date(2026, 11, 23)
+FOLLOWUP = re.compile(r"(Appointment|Encounter)/\w+-\d{4}-\d{8}$")
+FINISHED = ("fulfilled", "cancelled", "noshow", "finished")
+TODAY = date(2026, 11, 24)
 
 
 def _resources(loaded: list[Json]) -> Iterator[Json]:
@@ -72,8 +74,9 @@ def test_references_point_to_the_same_bundle_or_earlier_ones(loaded: list[Json])
 
 def test_every_type_of_the_hospital_is_there(hospital: dict[str, dict[str, Json]]) -> None:
     assert set(hospital) == {
-        *("Account", "AllergyIntolerance", "Appointment", "CarePlan", "ChargeItem", "Condition", "Consent", "Coverage"),
-        *("DiagnosticReport", "Encounter", "HealthcareService", "Immunization", "Invoice", "Location"),
+        *("Account", "AllergyIntolerance", "Appointment", "CarePlan", "ChargeItem", "Communication"),
+        *("Condition", "Consent", "Coverage", "DiagnosticReport", "Encounter", "HealthcareService"),
+        *("Immunization", "Invoice", "Location"),
         *("MedicationRequest", "Observation", "Organization", "Patient", "PaymentNotice", "PaymentReconciliation"),
         *("Practitioner", "PractitionerRole", "Procedure", "RelatedPerson", "Schedule", "Slot"),
     }
@@ -82,7 +85,7 @@ def test_every_type_of_the_hospital_is_there(hospital: dict[str, dict[str, Json]
 def test_the_same_arguments_give_the_same_bytes(loaded: list[Json]) -> None:
     program = (
         "import hashlib, json; from datetime import date; from hospital.demo import bundles;"
-        "found = list(bundles(seed=3, patients=40, today=date(2026, 11, 23)));"
+        "found = list(bundles(seed=3, patients=40, today=date(2026, 11, 24)));"
         "print(hashlib.sha256(json.dumps(found, default=str).encode()).hexdigest())"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "77"}
@@ -102,10 +105,12 @@ def test_a_later_day_continues_the_same_story(hospital: dict[str, dict[str, Json
     before = {
         f"{each['resourceType']}/{each['id']}": each for of_type in hospital.values() for each in of_type.values()
     }
-    lasting = {url for url in before if not url.startswith("Slot/")}
+    followups = {url for url in before if FOLLOWUP.search(url)}
+    lasting = {url for url in before if not url.startswith("Slot/")} - followups
     assert lasting <= set(later)
     changed = {url for url in lasting if before[url] != later[url]}
     assert 0 < len(changed) < len(lasting) / 20
+    assert all(before[url]["status"] in FINISHED for url in followups - set(later))
     assert not [url for url in changed if url.startswith(("Observation/", "Encounter/encounter-0001", "Immunization/"))]
 
 
