@@ -173,6 +173,21 @@ def _components(base: Decimal, discount: Decimal, tax: Decimal, *, count: int = 
     return found
 
 
+def _line_item(visit: Visit, place: int, line: Line) -> Json:
+    return {
+        "sequence": place,
+        "chargeItemReference": reference(f"ChargeItem/charge-{visit.key}-{place}", line.charge.text),
+        "priceComponent": _components(line.base, line.discount, line.tax, count=line.count, rates=True),
+    }
+
+
+def _amounts(lines: list[Line], net: Decimal, tax: Decimal) -> list[tuple[str, str]]:
+    """The rows of the narrative about money."""
+    amounts = [(f"{each.count} × {each.charge.text}", each.net) for each in lines]
+    amounts += [("Net", net), ("Tax", tax), ("Gross", net + tax)]
+    return [(name, f"{amount:,.2f} USD") for name, amount in amounts]
+
+
 def _invoice(visit: Visit, lines: list[Line], issued: date, state: str) -> Json:
     person = visit.person
     totals = [_sum(amounts) for amounts in zip(*((each.base, each.discount, each.tax) for each in lines), strict=True)]
@@ -185,10 +200,7 @@ def _invoice(visit: Visit, lines: list[Line], issued: date, state: str) -> Json:
         ("Patient", person.name),
         ("Bill to", recipient["display"]),
         ("Date", issued.isoformat()),
-        *((f"{each.count} × {each.charge.text}", f"{each.net:,.2f} USD") for each in lines),
-        ("Net", f"{net:,.2f} USD"),
-        ("Tax", f"{tax:,.2f} USD"),
-        ("Gross", f"{net + tax:,.2f} USD"),
+        *_amounts(lines, net, tax),
         ("Status", state),
     ]
     elements: Json = {
@@ -208,14 +220,7 @@ def _invoice(visit: Visit, lines: list[Line], issued: date, state: str) -> Json:
         ],
         "issuer": reference(HOSPITAL, NAME),
         "account": reference(f"Account/account-{person.number:04d}"),
-        "lineItem": [
-            {
-                "sequence": place,
-                "chargeItemReference": reference(f"ChargeItem/charge-{visit.key}-{place}", each.charge.text),
-                "priceComponent": _components(each.base, each.discount, each.tax, count=each.count, rates=True),
-            }
-            for place, each in enumerate(lines, 1)
-        ],
+        "lineItem": [_line_item(visit, place, each) for place, each in enumerate(lines, 1)],
         "totalPriceComponent": _components(*totals, rates=False),
         "totalNet": money(net),
         "totalGross": money(net + tax),

@@ -164,7 +164,7 @@ def _person(seed: int, number: int, staff: dict[str, list[Clinician]]) -> Person
     given = rng.sample(origin.female if sex == "female" else origin.male, 2)
     partner_given = rng.choice(origin.male if sex == "female" else origin.female)
     spread = 30 if number in CAST else rng.choices((60, 1000), (7, 3))[0]
-    family = _not_of_staff(given[0], rng.choice(origin.family), origin, staff)
+    family = _not_of_staff((given[0], partner_given), rng.choice(origin.family), origin, staff)
     return Person(
         number=number,
         sex=sex,
@@ -188,15 +188,16 @@ def _person(seed: int, number: int, staff: dict[str, list[Clinician]]) -> Person
 
 
 def _names(staff: dict[str, list[Clinician]]) -> set[tuple[str, str]]:
-    """Given and family names of the physicians, which no patient shares."""
+    """Given and family names of the physicians, which no patient or relative shares."""
     return {(each.given, each.family) for team in staff.values() for each in team}
 
 
-def _not_of_staff(given: str, family: str, origin: Origin, staff: dict[str, list[Clinician]]) -> str:
-    """This family name, or the next of its origin with which the given name is no physician's."""
+def _not_of_staff(given: tuple[str, ...], family: str, origin: Origin, staff: dict[str, list[Clinician]]) -> str:
+    """This family name, or the next of its origin with which none of the given names is a physician's."""
     taken = _names(staff)
     start = origin.family.index(family)
-    return next(each for each in (*origin.family[start:], *origin.family) if (given, each) not in taken)
+    families = (*origin.family[start:], *origin.family)
+    return next(each for each in families if taken.isdisjoint((name, each) for name in given))
 
 
 def _child(rng: Random, number: int, day: date, mother: Person, staff: dict[str, list[Clinician]]) -> Person:

@@ -104,6 +104,7 @@ def test_nobody_comes_to_a_department_in_two_weeks_running_for_a_follow_up(plann
 def test_no_patient_is_called_like_a_physician(planned: Plan) -> None:
     physicians = {each.name.removeprefix("Dr. ") for team in planned.staff.values() for each in team}
     assert physicians.isdisjoint(each.name for each in planned.people)
+    assert physicians.isdisjoint(each.partner for each in planned.people)
 
 
 def test_follow_ups_fit_the_patient(hospital: dict[str, dict[str, Json]]) -> None:
