@@ -58,7 +58,7 @@ class Settings(BaseSettings):
         default=12 * MIB, gt=0, description="Largest single resource as text, in bytes; above it 413."
     )
     max_bundle_bytes: int = Field(
-        default=256 * MIB, gt=0, description="Largest batch or transaction Bundle as text, in bytes; above it 413."
+        default=64 * MIB, gt=0, description="Largest batch or transaction Bundle as text, in bytes; above it 413."
     )
     max_binary_bytes: int = Field(
         default=100 * MIB, gt=0, description="Largest Binary in its own content type, in bytes; above it 413."
