@@ -6,6 +6,7 @@ never guessed at. See https://hl7.org/fhir/R4/http.html.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ from resources.outcome import BadRequest, FhirError, NotAcceptable, UnsupportedM
 
 PREFIX = "/fhir"
 """Where the service stands on this server, whatever the base url says that a gateway shows to the world."""
+THREAD_FROM = 1024 * 1024
+"""Bytes from which a body is decoded in a thread, so that other requests need not wait for it."""
 MAX_TARGET = 32 * 1024
 """Bytes of path and query; a longer search goes by POST to `_search`."""
 MAX_FORM = 1024 * 1024
@@ -158,7 +161,8 @@ async def _body(
     kind = _check_kind(header, _BODIES[where.interaction])
     limit = settings.max_bundle_bytes if where.interaction is Interaction.BUNDLE else settings.max_body_bytes
     raw = await limits.read(receive, headers, limit, settings.body_timeout_seconds)
-    return (xml_codec.decode(raw) if kind == FHIR_XML else json_codec.decode(raw)), None
+    decode = xml_codec.decode if kind == FHIR_XML else json_codec.decode
+    return (decode(raw) if len(raw) < THREAD_FROM else await asyncio.to_thread(decode, raw)), None
 
 
 def _binary(header: str, headers: Headers, receive: Receive, settings: Settings) -> Content | None:

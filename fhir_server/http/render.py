@@ -27,7 +27,7 @@ RawHeaders = list[tuple[bytes, bytes]]
 GZIP_FROM = 2048
 """Bytes from which compression is worth its time: below, hardly a packet is saved."""
 THREAD_FROM = 256 * 1024
-"""Bytes from which compression goes to a thread, so that other requests need not wait for it."""
+"""Bytes from which compression and XML go to a thread, so that other requests need not wait for them."""
 GZIP_LEVEL = 1
 _INERT = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox")
 _ALWAYS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"private, no-cache")]
@@ -114,7 +114,8 @@ def _http_date_of(seconds: int) -> bytes:
 async def _body(text: bytes, as_: Representation, headers: RawHeaders) -> bytes:
     """The text in its format, compressed where that helps; adds Content-Encoding to `headers`."""
     if as_.format.name == FHIR_XML:
-        text = xml_codec.encode(json_codec.decode(text), pretty=as_.pretty)
+        large = len(text) >= THREAD_FROM
+        text = await asyncio.to_thread(_xml, text, as_.pretty) if large else _xml(text, as_.pretty)
     elif as_.pretty:
         text = json_codec.pretty(text)
     if not as_.gzip or len(text) < GZIP_FROM:
@@ -123,6 +124,10 @@ async def _body(text: bytes, as_: Representation, headers: RawHeaders) -> bytes:
     if len(text) < THREAD_FROM:
         return gzip.compress(text, GZIP_LEVEL, mtime=0)
     return await asyncio.to_thread(gzip.compress, text, GZIP_LEVEL, mtime=0)
+
+
+def _xml(text: bytes, pretty: bool) -> bytes:
+    return xml_codec.encode(json_codec.decode(text), pretty=pretty)
 
 
 def _content_headers(content: Content, as_: Representation) -> RawHeaders:

@@ -35,7 +35,8 @@ async def work(server: Server, waiting: Iterator[Entry | Refused], answers: list
     """Take entries as long as there are any, and put each one's answer in its place."""
     for item in waiting:
         if isinstance(item, Refused):
-            answers[item.position] = bundle_answer.failure_text(item.error)
+            answers[item.position] = bundle_answer.refusal_text(item.error, budget)
+            await asyncio.sleep(0)
         else:
             response = await dispatch.dispatch(server, item.request)
             answers[item.position] = await bundle_answer.entry_text(item.request, response, budget)

@@ -42,7 +42,9 @@ async def entry_text(request: FhirRequest, response: FhirResponse, budget: Budge
     try:
         text = taken(response, budget) if response.stream is None else await streamed(response.stream, budget)
     except FhirError as error:
-        return failure_text(error)
+        if request.interaction not in WRITES or response.status >= 400:
+            return failure_text(error)
+        text = None  # it was written, and that must be said; what it looks like can be read
     if request.method == "HEAD":
         text = None
     is_outcome = response.status >= 400 or (
@@ -100,6 +102,16 @@ def response_head(response: FhirResponse) -> bytes:
 def status_text(status: int) -> str:
     """`201 Created`."""
     return f"{status} {HTTPStatus(status).phrase}"
+
+
+def refusal_text(error: FhirError, budget: Budget) -> bytes:
+    """The entry of a request that could not be understood; where the answer is too large already, without its words."""
+    text = failure_text(error)
+    try:
+        budget.take(len(text))
+    except PayloadTooLarge as full:
+        return failure_text(full)
+    return text
 
 
 def failure_text(error: FhirError) -> bytes:

@@ -71,10 +71,10 @@ def located(issue: Issue, position: int) -> Issue:
 
 
 def shortened(issues: list[Issue]) -> list[Issue]:
-    """The first `MOST_ISSUES`, and how many more there are."""
+    """The first `MOST_ISSUES`, and that there are more."""
     if len(issues) <= MOST_ISSUES:
         return issues
-    more = f"{len(issues) - MOST_ISSUES} more problems are not listed."
+    more = f"There are more problems than the {MOST_ISSUES} that are listed."
     return [*issues[:MOST_ISSUES], Issue("information", "informational", more)]
 
 

@@ -52,9 +52,15 @@ class Failures:
     def __init__(self) -> None:
         self._errors: list[tuple[int, FhirError]] = []
         self._placed: set[FhirError] = set()
+        self._issues = 0
 
     def __bool__(self) -> bool:
         return bool(self._errors)
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are more issues than an answer tells."""
+        return self._issues > bundle_entries.MOST_ISSUES
 
     def add(self, position: int, error: FhirError, *, placed: bool = False) -> None:
         """Note what is wrong with an entry. A failure that is not the client's is raised at once.
@@ -64,6 +70,7 @@ class Failures:
         if error.status >= 500:
             raise error
         self._errors.append((position, error))
+        self._issues += len(error.issues)
         if placed:
             self._placed.add(error)
 

@@ -38,6 +38,9 @@ from resources.outcome import Conflict, FhirError, Unprocessable
 
 TRIES = 6
 FIRST_PAUSE_SECONDS = 0.01
+LONGEST_TURN_SECONDS = 0.02
+"""Then others are let run."""
+MOST_PATCHED_BYTES = 16 * 1024 * 1024
 ROUNDS = 3
 """Times that version-specific links are worked out, as what they lead to may turn out to be unchanged."""
 
@@ -80,7 +83,10 @@ async def checked(server: Server, request: FhirRequest) -> list[Entry]:
             check_operation(server, entry, failures)
     if failures:
         for entry in entries:
+            if failures.enough:
+                break
             add_invalid(entry, failures)
+            await asyncio.sleep(0)
         failures.raise_any()
     return entries
 
@@ -162,15 +168,40 @@ def made_links(entries: Sequence[Entry], targets: dict[int, Target]) -> Links:
 async def made_ready(
     linked: Sequence[Linked], targets: dict[int, Target], conditional: Mapping[str, str], failures: Failures
 ) -> AsyncIterator[Write]:
-    """The steps of each entry; one that fails is added to `failures`. Lets others run every `CHUNK` entries."""
-    for number, each in enumerate(linked, 1):
+    """The steps of each entry, until enough have failed: those are added to `failures`. Lets others run meanwhile."""
+    clock = asyncio.get_running_loop().time
+    pause = clock() + LONGEST_TURN_SECONDS
+    patched = 0
+    for each in linked:
         settled = links.with_conditional(each, conditional) if each.conditional else each
+        target = targets[each.asked.position]
         try:
-            yield Write(each.asked, bundle_targets.steps(settled, targets[each.asked.position]))
+            if each.asked.request.interaction is Interaction.PATCH:
+                patched += len(target.current.text or b"") if target.current else 0
+                made = await patch_steps(settled, target, patched)
+            else:
+                made = bundle_targets.steps(settled, target)
+            yield Write(each.asked, made)
         except FhirError as error:
             failures.add(each.asked.position, error)
-        if number % CHUNK == 0:
+            if failures.enough:
+                return
+        if clock() > pause:
             await asyncio.sleep(0)
+            pause = clock() + LONGEST_TURN_SECONDS
+
+
+async def patch_steps(linked: Linked, target: Target, patched: int) -> tuple[Step, ...]:
+    """The steps of a patch, in a thread; `patched` are the bytes of what this transaction patches, with this one.
+
+    Raises Unprocessable where they are too many, and what the patch raises.
+    """
+    if patched > MOST_PATCHED_BYTES:
+        raise Unprocessable(
+            f"A transaction patches resources of {MOST_PATCHED_BYTES:,} bytes together at most: divide it.",
+            code="too-costly",
+        )
+    return await asyncio.to_thread(bundle_targets.steps, linked, target)
 
 
 def versions(writes: Sequence[Write]) -> dict[str, int]:

@@ -65,6 +65,36 @@ async def test_criteria_that_cannot_be_looked_up_are_bounded(client: httpx.Async
     assert answer.json()["issue"][0]["code"] == "too-costly"
 
 
+async def test_a_transaction_patches_only_so_much(client: httpx.AsyncClient) -> None:
+    extension = [{"url": "http://e.example", "valueString": "x" * 900_000}] * 7
+    large = {"resourceType": "Basic", "code": {"text": "x"}, "extension": extension}
+    ids = [str(uuid.uuid4()) for _ in range(3)]
+    for id_ in ids:
+        assert (await client.put(f"Basic/{id_}", json=large | {"id": id_}, headers=JSON)).status_code == 201
+    part = [
+        {"name": "type", "valueCode": "replace"},
+        {"name": "path", "valueString": "Basic.code.text"},
+        {"name": "value", "valueString": "y"},
+    ]
+    patch = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": part}]}
+    entries = [{"resource": patch, "request": {"method": "PATCH", "url": f"Basic/{id_}"}} for id_ in ids]
+
+    refused = await client.post("", json=transaction(*entries), headers=JSON, timeout=60)
+    done = await client.post("", json=transaction(*entries[:2]), headers=JSON, timeout=60)
+
+    assert (refused.status_code, refused.json()["issue"][0]["code"]) == (422, "too-costly")
+    assert done.status_code == 200, done.text
+    assert (await client.get(f"Basic/{ids[0]}")).json()["code"]["text"] == "y"
+
+
+async def test_many_faults_are_not_all_told(client: httpx.AsyncClient) -> None:
+    wrong = {"resourceType": "Patient"} | {f"unknown{number}": 1 for number in range(20)}
+    entries = [post(wrong) for _ in range(200)]
+    answer = await client.post("", json=transaction(*entries), headers=JSON, timeout=60)
+    assert answer.status_code == 422
+    assert len(answer.json()["issue"]) == 201
+
+
 async def test_a_uuid_that_is_a_full_url_stays_a_uuid(client: httpx.AsyncClient) -> None:
     name = f"urn:uuid:{uuid.uuid4()}"
     extension = [{"url": "http://e.example", "valueUuid": name}, {"url": "http://e.example", "valueUri": name}]

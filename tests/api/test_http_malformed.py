@@ -89,9 +89,7 @@ ADDRESSES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("request_", "status"), [pytest.param(*row[1:], id=row[0]) for row in BODIES + ADDRESSES]
-)
+@pytest.mark.parametrize(("request_", "status"), [pytest.param(*row[1:], id=row[0]) for row in BODIES + ADDRESSES])
 async def test_wrong_request(client: httpx.AsyncClient, request_: dict[str, Any], status: int) -> None:
     answer = await client.request(**request_)
     assert answer.status_code == status, answer.text
