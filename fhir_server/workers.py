@@ -66,8 +66,9 @@ class Workers:
         ended = [worker for worker in self.running if worker.process.poll() is not None]
         for worker in ended:
             self.running.remove(worker)
-            lived = time.monotonic() - worker.started
-            self.short_lives = self.short_lives + 1 if lived < SHORT_LIFE_SECONDS else 0
+            was_killed = worker.process.returncode < 0  # by somebody else: that says nothing of the next one
+            is_short = time.monotonic() - worker.started < SHORT_LIFE_SECONDS and not was_killed
+            self.short_lives = self.short_lives + 1 if is_short else 0
         if self.short_lives >= MOST_SHORT_LIVES:
             raise WorkersError
         self.start()

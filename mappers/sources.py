@@ -143,7 +143,9 @@ def is_batch(value: Any) -> bool:
 
 def _entries(value: Any) -> list[Any] | None:
     """The entries of a Bundle that holds resources; None for anything else."""
-    if isinstance(value, dict) and value.get("resourceType") == "Bundle" and value.get("type") in _HOLDS_RESOURCES:
+    if not isinstance(value, dict) or not isinstance(type_ := value.get("type"), str):
+        return None
+    if value.get("resourceType") == "Bundle" and type_ in _HOLDS_RESOURCES:
         entries = value.get("entry", [])
         return entries if isinstance(entries, list) else None
     return None

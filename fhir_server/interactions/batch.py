@@ -13,10 +13,22 @@ from fhir_server.interactions import bundle_answer, bundle_entries, dispatch
 from fhir_server.interactions.bundle_answer import Budget
 from fhir_server.interactions.bundle_entries import Entry, Refused
 from fhir_server.interactions.server import Server
-from fhir_server.model import FhirRequest, FhirResponse
+from fhir_server.model import FhirRequest, FhirResponse, Interaction
+from resources.outcome import PayloadTooLarge
 
 IN_FLIGHT = 16
 """Entries of one batch that run at a time: enough to fill a group commit."""
+PAGES = frozenset(
+    {
+        Interaction.SEARCH_TYPE,
+        Interaction.SEARCH_SYSTEM,
+        Interaction.HISTORY_INSTANCE,
+        Interaction.HISTORY_TYPE,
+        Interaction.HISTORY_SYSTEM,
+    }
+)
+PAGES_IN_FLIGHT = 2
+"""Searches and histories among them: each can be a page of many megabytes."""
 
 
 async def batch(server: Server, request: FhirRequest) -> FhirResponse:
@@ -25,18 +37,34 @@ async def batch(server: Server, request: FhirRequest) -> FhirResponse:
     answers: list[bytes] = [b""] * len(parsed)
     budget = Budget()
     waiting = iter(parsed)
+    pages = asyncio.Semaphore(PAGES_IN_FLIGHT)
     async with asyncio.TaskGroup() as group:
         for _ in range(min(IN_FLIGHT, len(parsed))):
-            group.create_task(work(server, waiting, answers, budget))
+            group.create_task(work(server, waiting, answers, budget, pages))
     return bundle_answer.response("batch-response", answers)
 
 
-async def work(server: Server, waiting: Iterator[Entry | Refused], answers: list[bytes], budget: Budget) -> None:
+async def work(
+    server: Server, waiting: Iterator[Entry | Refused], answers: list[bytes], budget: Budget, pages: asyncio.Semaphore
+) -> None:
     """Take entries as long as there are any, and put each one's answer in its place."""
     for item in waiting:
         if isinstance(item, Refused):
             answers[item.position] = bundle_answer.refusal_text(item.error, budget)
             await asyncio.sleep(0)
+        elif item.request.interaction in PAGES:
+            async with pages:
+                answers[item.position] = await page_text(server, item.request, budget)
         else:
             response = await dispatch.dispatch(server, item.request)
             answers[item.position] = await bundle_answer.entry_text(item.request, response, budget)
+
+
+async def page_text(server: Server, request: FhirRequest, budget: Budget) -> bytes:
+    """The entry of a search or a history, which is not even begun where the answer is full."""
+    try:
+        budget.check()
+    except PayloadTooLarge as full:
+        return bundle_answer.failure_text(full)
+    response = await dispatch.dispatch(server, request)
+    return await bundle_answer.entry_text(request, response, budget)

@@ -22,13 +22,20 @@ ANSWER_BYTES = 64 * 1024 * 1024
 
 @dataclass(slots=True)
 class Budget:
-    """What is left of an answer's size, in bytes."""
+    """What is left of an answer's size, in bytes; `is_spent` when something had to be left out."""
 
     left: int = ANSWER_BYTES
+    is_spent: bool = False
+
+    def check(self) -> None:
+        """Raises PayloadTooLarge when it is spent: what would be left out need not be looked up."""
+        if self.is_spent:
+            self.take(self.left + 1)
 
     def take(self, size: int) -> None:
         """Use some of it. Raises PayloadTooLarge where there is not enough; then nothing is used."""
         if size > self.left:
+            self.is_spent = True
             raise PayloadTooLarge(
                 f"The answers to the Bundle's requests exceed {ANSWER_BYTES >> 20} MiB together. "
                 "What this entry asked for was left out: ask for it in a request of its own.",

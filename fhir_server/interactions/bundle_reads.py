@@ -22,9 +22,10 @@ _OF_ONE = frozenset({Interaction.READ, Interaction.VREAD, Interaction.HISTORY_IN
 async def rehearse(server: Server, access: Access, entries: Sequence[Entry], changes: Iterable[Change]) -> None:
     """Try the reads on the state before the commit; those of resources that are about to be written need no trial.
 
-    Raises the errors of all that fail, as one.
+    Raises the errors of all that fail, as one; what the answers exceed together is among them.
     """
     failures = Failures()
+    budget = Budget()
     is_deleted = {f"{change.type}/{change.id}": change.after is None for change in changes} if entries else {}
     for entry in entries:
         asked = entry.request
@@ -33,7 +34,9 @@ async def rehearse(server: Server, access: Access, entries: Sequence[Entry], cha
             if asked.interaction is Interaction.READ and is_deleted.get(key):
                 raise Gone(f"{key} is deleted by this transaction, so it cannot be read in it.")
             if asked.interaction not in _OF_ONE or key not in is_deleted:
-                await dispatch.find(server, asked)(server, access, asked)
+                budget.check()
+                response = await dispatch.find(server, asked)(server, access, asked)
+                budget.take(len(response.text or b""))
         except FhirError as error:
             failures.add(entry.position, error)
     failures.raise_any()

@@ -87,6 +87,28 @@ async def test_a_transaction_patches_only_so_much(client: httpx.AsyncClient) -> 
     assert (await client.get(f"Basic/{ids[0]}")).json()["code"]["text"] == "y"
 
 
+async def test_pages_in_a_bundle_are_bounded_together(client: httpx.AsyncClient) -> None:
+    extension = [{"url": "http://e.example", "valueString": "x" * 900_000}] * 6
+    for _ in range(5):
+        body = {"resourceType": "Flag", "status": "active", "code": {"text": "x"}, "subject": {"reference": "Group/1"}}
+        answer = await client.post("Flag", json=body | {"extension": extension}, headers=JSON)
+        assert answer.status_code == 201, answer.text[:300]
+    reads = [{"request": {"method": "GET", "url": "Flag?_count=1000"}}] * 8
+    write = post({"resourceType": "Basic", "code": {"text": uuid.uuid4().hex}})
+
+    batch = await client.post("", json=transaction(*reads, write) | {"type": "batch"}, headers=JSON, timeout=60)
+    refused = await client.post("", json=transaction(*reads, write), headers=JSON, timeout=60)
+
+    statuses = [entry["response"]["status"][:3] for entry in batch.json()["entry"]]
+    assert statuses == ["200", "200", *["413"] * 6, "201"]
+    assert refused.status_code == 413
+    found = await client.get("Basic", params={"_count": "0", "_total": "accurate"})
+    before = found.json()["total"]
+    assert (await client.post("", json=transaction(*reads[:1], write), headers=JSON, timeout=60)).status_code == 200
+    found = await client.get("Basic", params={"_count": "0", "_total": "accurate"})
+    assert found.json()["total"] == before + 1
+
+
 async def test_many_faults_are_not_all_told(client: httpx.AsyncClient) -> None:
     wrong = {"resourceType": "Patient"} | {f"unknown{number}": 1 for number in range(20)}
     entries = [post(wrong) for _ in range(200)]

@@ -163,3 +163,33 @@ async def test_progress_ends_at_the_end(server_url: str, tmp_path: Path) -> None
     assert (report.created, report.repeated, len(report.refused)) == (1, 1, 1)
     assert told[0][0] == 0
     assert told[-1][0] == told[-1][1] > 0
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"resourceType": "Bundle", "type": ["x"], "entry": {}},
+        {"resourceType": "Bundle", "type": "transaction", "entry": {"a": 1}},
+        {"resourceType": "Bundle", "type": "transaction", "entry": [None, 5, [], {"request": 7}, {"resource": []}]},
+        {
+            "resourceType": "Bundle",
+            "type": "batch",
+            "entry": [{"resource": {"id": 5}, "request": {"method": [], "url": 3}}],
+        },
+        {"resourceType": ["Patient"], "id": {}},
+        {},
+        [],
+        "text",
+        None,
+    ],
+)
+async def test_an_odd_file_is_refused_and_keeps_nothing_else(server_url: str, tmp_path: Path, odd: Any) -> None:
+    id_ = str(uuid.uuid4())
+    write(tmp_path, "a.json", odd)
+    write(tmp_path, "b.json", patient(id=id_))
+
+    report = await load([str(tmp_path)], base_url=server_url)
+
+    assert report.created == 1
+    assert report.refused
+    assert all("b.json" not in each.source for each in report.refused)
