@@ -21,8 +21,6 @@ from fhir_server.document import layout
 Filter = dict[str, Any]
 
 SEPARATOR = "|"
-AFTER_SEPARATOR = "}"
-"""The character after `|`."""
 WIDE = "+"
 """Ends the key of ranges wider than `NARROW`."""
 NARROW = 86_400_000
