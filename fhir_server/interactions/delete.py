@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fhir_server.access.limits import Access
-from fhir_server.interactions import conditional
+from fhir_server.interactions import conditional, retries
 from fhir_server.interactions.server import Server
 from fhir_server.interactions.writing import Step, carry_out, check_if_match
 from fhir_server.model import Change, Commit, FhirRequest, FhirResponse, Version
-from fhir_server.store.committer import VersionChanged
 from resources import json_codec
-from resources.outcome import Conflict, Issue, operation_outcome
+from resources.outcome import Issue, operation_outcome
 
 MANY = 1000
 """Most resources that one conditional delete removes; it is one transaction."""
 TRIES = 8
+FIRST_PAUSE_SECONDS = 0.005
 
 
 async def delete(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
@@ -44,16 +42,16 @@ def step(request: FhirRequest, current: Version | None) -> Step:
 
 async def delete_many(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
     """Delete all that match, in one transaction. Raises PreconditionFailed when they are more than `MANY`."""
-    for _ in range(TRIES):
+
+    async def attempt() -> FhirResponse:
         versions = await conditional.find_all(server, access, str(request.type), request.query, MANY)
         changes = tuple(Change("DELETE", version.type, version.id, version, None) for version in versions)
         if not changes:
             return FhirResponse(204)
-        try:
-            await server.committer.commit(access, Commit(changes))
-        except VersionChanged:
-            await asyncio.sleep(0)
-            continue
+        await server.committer.commit(access, Commit(changes))
         told = Issue("information", "informational", f"{len(changes)} {request.type} resources were deleted.")
         return FhirResponse(200, text=json_codec.encode(operation_outcome([told])))
-    raise Conflict("Others keep changing the matching resources at the same time. Try again.")
+
+    return await retries.until_undisturbed(
+        attempt, "the matching resources", tries=TRIES, first_pause=FIRST_PAUSE_SECONDS
+    )

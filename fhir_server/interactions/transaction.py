@@ -11,7 +11,6 @@ anything is written, so that one that fails makes the transaction fail; they are
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ from fhir_server.interactions import (
     bundle_reads,
     bundle_targets,
     links,
+    retries,
     writing,
 )
 from fhir_server.interactions.bundle_answer import Budget
@@ -32,9 +32,8 @@ from fhir_server.interactions.links import Linked, Links
 from fhir_server.interactions.server import Server
 from fhir_server.interactions.writing import Step
 from fhir_server.model import Change, Commit, Condition, FhirRequest, FhirResponse, Interaction, Version
-from fhir_server.store.committer import ConditionChanged, VersionChanged
 from resources import validation
-from resources.outcome import Conflict, FhirError, Unprocessable
+from resources.outcome import FhirError, Unprocessable
 
 TRIES = 6
 FIRST_PAUSE_SECONDS = 0.01
@@ -59,14 +58,12 @@ async def transaction(server: Server, access: Access, request: FhirRequest) -> F
     """A transaction-response in the order of the request. Raises the errors of all entries that fail as one, Conflict
     when others keep writing the same resources, PayloadTooLarge for what the database cannot take at once."""
     entries = await checked(server, request)
-    pause = FIRST_PAUSE_SECONDS
-    for _ in range(TRIES):
-        try:
-            return await attempt(server, access, entries)
-        except (VersionChanged, ConditionChanged):
-            await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - spreads the retries, guards nothing
-            pause *= 2
-    raise Conflict("Others keep changing the same resources at the same time. Nothing was written; try again.")
+    return await retries.until_undisturbed(
+        lambda: attempt(server, access, entries),
+        "the same resources",
+        tries=TRIES,
+        first_pause=FIRST_PAUSE_SECONDS,
+    )
 
 
 async def checked(server: Server, request: FhirRequest) -> list[Entry]:

@@ -6,17 +6,16 @@ when somebody else wrote in between, so that no update is lost and nobody fails 
 
 from __future__ import annotations
 
-import asyncio
-import random
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from fhir_server.access.limits import Access
+from fhir_server.interactions import retries
 from fhir_server.interactions.server import Server
 from fhir_server.model import Change, Commit, Condition, FhirRequest, FhirResponse, Preconditions, Version
-from fhir_server.store.committer import ConditionChanged, VersionChanged
 from resources import json_codec
-from resources.outcome import BadRequest, Conflict, Issue, PreconditionFailed, operation_outcome
+from resources.outcome import BadRequest, Issue, PreconditionFailed, operation_outcome
 
 TRIES = 12
 FIRST_PAUSE_SECONDS = 0.002
@@ -38,11 +37,17 @@ Prepare = Callable[[Server, Access, FhirRequest], Awaitable[Step]]
 
 async def carry_out(server: Server, access: Access, request: FhirRequest, prepare: Prepare) -> FhirResponse:
     """Prepare and commit one write. Raises what `prepare` raises, Conflict when others keep writing."""
+
+    async def attempt() -> FhirResponse:
+        step = await prepare(server, access, request)
+        if step.change is None:
+            return written(request, step, step.current)
+        [version] = await server.committer.commit(access, Commit((step.change,), step.conditions))
+        return written(request, step, version)
+
     key = turn(request)
-    if key is None:
-        return await _carry_out(server, access, request, prepare)
-    async with server.turns.of(key):
-        return await _carry_out(server, access, request, prepare)
+    async with contextlib.nullcontext() if key is None else server.turns.of(key):
+        return await retries.until_undisturbed(attempt, "this resource", tries=TRIES, first_pause=FIRST_PAUSE_SECONDS)
 
 
 def turn(request: FhirRequest) -> str | None:
@@ -51,22 +56,6 @@ def turn(request: FhirRequest) -> str | None:
         return f"{request.type}/{request.id}"
     criteria = request.when.if_none_exist if request.method == "POST" else request.query
     return None if criteria is None else f"{request.type}?{sorted(criteria)}"
-
-
-async def _carry_out(server: Server, access: Access, request: FhirRequest, prepare: Prepare) -> FhirResponse:
-    pause = FIRST_PAUSE_SECONDS
-    for _ in range(TRIES):
-        step = await prepare(server, access, request)
-        if step.change is None:
-            return written(request, step, step.current)
-        try:
-            [version] = await server.committer.commit(access, Commit((step.change,), step.conditions))
-        except (VersionChanged, ConditionChanged):
-            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - spreads the retries, guards nothing
-            pause *= 2
-            continue
-        return written(request, step, version)
-    raise Conflict("Others keep changing this resource at the same time. Try again.", code="conflict")
 
 
 def written(request: FhirRequest, step: Step, version: Version | None) -> FhirResponse:
