@@ -30,16 +30,23 @@ SEARCH_PARAMETER_MEMBERS = (
     "id", "url", "code", "base", "type", "expression", "target", "multipleOr", "multipleAnd",
     "comparator", "modifier", "description",
 )  # fmt: skip
+EXAMPLE_TERMINOLOGY = re.compile(r"example(-|$)|summary$|inactive$")
+TERMINOLOGY_MEMBERS = (
+    "url", "version", "date", "content", "caseSensitive", "hierarchyMeaning", "valueSet", "property", "concept", "code",
+    "uri", "valueCode", "valueBoolean", "valueDateTime", "compose", "include", "exclude", "system", "filter", "op",
+    "value", "expansion", "total", "offset", "contains",
+)  # fmt: skip
 
 
 def main(package: Path) -> None:
-    """Write all four files."""
+    """Write all five files."""
     documents = Package(package)
     structures = dict(documents.structures())
     write("structures", structures)
     write("search-parameters", list(documents.search_parameters()))
     write("compartments", dict(documents.compartments()))
     write("codes", documents.required_codes(structures))
+    write("terminology", documents.terminology())
 
 
 def write(name: str, value: Any) -> None:
@@ -107,6 +114,45 @@ class Package:
         terminology = Terminology(self)
         sets = {url: terminology.codes(url) for url in sorted(bound)}
         return {url: codes for url, codes in sets.items() if codes}
+
+    def terminology(self) -> Json:
+        """Type → canonical url → what the server evaluates of HL7's CodeSystems and ValueSets, its examples left out.
+
+        The set of all codes of a system (`CodeSystem.valueSet`) is written where HL7 only names it.
+        """
+        systems, sets = (
+            {resource["url"]: kept(resource, TERMINOLOGY_MEMBERS) for resource in self.all(type_) if is_own(resource)}
+            for type_ in ("CodeSystem", "ValueSet")
+        )
+        for url, system in systems.items():
+            if "valueSet" in system and system["valueSet"] not in sets:
+                whole = {"url": system["valueSet"], "compose": {"include": [{"system": url}]}}
+                sets[system["valueSet"]] = kept({**system, **whole}, ("url", "version", "date", "compose"))
+        for url, expansion in Terminology(self).expansions.items():
+            if url in sets and expanded(expansion) and not set(whole_systems(sets[url])) <= systems.keys():
+                sets[url]["expansion"] = kept(expansion, TERMINOLOGY_MEMBERS)
+        return {"CodeSystem": systems, "ValueSet": sets}
+
+
+def whole_systems(value_set: Json) -> Iterator[str]:
+    """The urls of the CodeSystems, with the version if one is named, that evaluating a ValueSet needs."""
+    for include in value_set.get("compose", {}).get("include", ()):
+        if "system" in include and "concept" not in include:
+            yield include["system"] + (f"|{include['version']}" if "version" in include else "")
+
+
+def is_own(resource: Json) -> bool:
+    """Whether a CodeSystem or ValueSet is more than an example."""
+    return EXAMPLE_TERMINOLOGY.match(resource["id"]) is None
+
+
+def kept(value: Any, members: tuple[str, ...]) -> Any:
+    """A tree of JSON with only these members, at whatever depth."""
+    if isinstance(value, list):
+        return [kept(item, members) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: kept(inner, members) for name, inner in value.items() if name in members}
 
 
 class Terminology:

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 
-def load(name: str) -> Any:
-    """The decoded content of `<name>.json.gz`: structures, search-parameters, compartments or codes."""
-    return msgspec.json.decode(gzip.decompress(files(__package__).joinpath(f"{name}.json.gz").read_bytes()))
+def load(name: str, shape: Any = Any) -> Any:
+    """The content of `<name>.json.gz`, decoded into `shape` (any of msgspec's types): structures, search-parameters,
+    compartments, codes or terminology."""
+    packed = files(__package__).joinpath(f"{name}.json.gz").read_bytes()
+    return msgspec.json.decode(gzip.decompress(packed), type=shape)
