@@ -28,7 +28,8 @@ _METHODS = {
 }
 _CONDITIONAL = {"update": "put", "patch": "patch", "delete": "delete"}
 _SUCCESS: Mapping[str, str] = {"create": "201", "delete": "204"}
-_HISTORY = ("_count", "_since", "_at")
+_PARTS = ("_summary", "_elements")
+_HISTORY = ("_count", "_since", "_at", *_PARTS)
 
 
 def document(statement: Json) -> Json:
@@ -99,7 +100,7 @@ def _type_paths(resource: Json) -> Json:
 
 def _interaction(resource: Json, code: str) -> Json:
     type_: str = resource["type"]
-    query: Iterable[str] = _HISTORY if code.startswith("history") else ()
+    query: Iterable[str] = _HISTORY if code.startswith("history") else _PARTS if code.endswith("read") else ()
     described = _operation(
         type_, f"{code}-{type_}", f"{code} of {type_}", query=query, body=_body(code), success=_SUCCESS.get(code, "200")
     )
@@ -193,6 +194,12 @@ def _parameters() -> Json:
         "_count": {"name": "_count", "in": "query", "schema": {"type": "integer", "minimum": 0}},
         "_since": {"name": "_since", "in": "query", "schema": {"type": "string", "format": "date-time"}},
         "_at": {"name": "_at", "in": "query", "schema": text},
+        "_summary": {
+            "name": "_summary",
+            "in": "query",
+            "schema": {"enum": ["true", "text", "data", "count", "false"]},
+        },
+        "_elements": {"name": "_elements", "in": "query", "schema": text, "example": "id,identifier"},
         "If-Match": {"name": "If-Match", "in": "header", "schema": text, "example": 'W/"1"'},
         "If-None-Exist": {"name": "If-None-Exist", "in": "header", "schema": text, "example": "identifier=sys|1"},
         "criteria": {

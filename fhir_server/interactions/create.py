@@ -7,7 +7,7 @@ from fhir_server.interactions import binary, conditional
 from fhir_server.interactions.server import Server
 from fhir_server.interactions.writing import Step, carry_out, check_body
 from fhir_server.model import Change, FhirRequest, FhirResponse, Json
-from resources import validation
+from resources import subsets, validation
 
 
 async def create(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
@@ -33,6 +33,7 @@ async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
 def step(type_: str, body: Json, id_: str) -> Step:
     """A new resource of `type_` under `id_`; an id in the body is not used (the specification says so)."""
     validation.check(body, type_)
+    subsets.check_whole(body)
     return Step(Change("POST", type_, id_, None, with_id(body, id_)), created=True)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from fhir_server.access.limits import Access
-from fhir_server.interactions import pages
+from fhir_server.interactions import pages, subsetting
 from fhir_server.interactions.server import Server
 from fhir_server.model import FhirRequest, FhirResponse, Pairs
 from fhir_server.search import cursor
@@ -14,18 +15,21 @@ from fhir_server.store import reader
 from fhir_server.store.reader import HistoryPoint
 from resources import instants
 from resources.outcome import BadRequest, NotFound
+from resources.subsets import Subset
 
-PARAMETERS = ("_count", "_since", "_at", "_cursor")
+PARAMETERS = ("_count", "_since", "_at", *subsetting.PARAMETERS, "_cursor")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The parameters of a history, understood: instants in microseconds since the epoch."""
+    """The parameters of a history, understood: instants in microseconds since the epoch. `subset` is the part of each
+    resource that is wanted, or `count` where it is the total only."""
 
     count: int
     since: int | None
     at: tuple[int, int] | None
     cursor: str | None
+    subset: Subset | Literal["count"] | None
     applied: Pairs
 
 
@@ -51,14 +55,16 @@ async def history(server: Server, access: Access, request: FhirRequest) -> FhirR
     )
     if request.id and not page.versions and before is None and not await exists(server, access, request):
         raise NotFound(f"{request.type}/{request.id} is not known.")
-    base = request.base_url.encode()
     address = "/".join(part for part in (request.base_url, scope, "_history") if part)
     own = (*asked.applied, ("_cursor", asked.cursor)) if asked.cursor else asked.applied
     links = [pages.link("self", address, own)]
+    if asked.subset == "count":
+        return FhirResponse(200, text=pages.bundle("history", links, (), page.total))
     if page.more is not None:
         following = cursor.seal(Position((page.more.updated,), (page.more.key,)), bound, server.secret)
         links.append(pages.link("next", address, (*asked.applied, ("_cursor", following))))
-    entries = [pages.history_entry(base, version) for version in page.versions]
+    base = request.base_url.encode()
+    entries = [pages.history_entry(base, version, asked.subset) for version in page.versions]
     return FhirResponse(200, text=pages.bundle("history", links, entries, page.total))
 
 
@@ -72,16 +78,25 @@ def parse(server: Server, request: FhirRequest) -> Asked:
     given: dict[str, str] = {}
     for name, value in request.query:
         if name not in PARAMETERS:
-            raise BadRequest(f"A history takes {', '.join(PARAMETERS[:3])}; {name} is not known.", code="not-supported")
+            raise BadRequest(
+                f"A history takes {', '.join(PARAMETERS[:-1])}; {name} is not known.", code="not-supported"
+            )
         if name in given:
             raise BadRequest(f"{name} is given twice.")
         given[name] = value
     applied = tuple((name, value) for name, value in given.items() if name != "_cursor")
+    subset = subsetting.asked(request.query, request.type)
+    if subset == "count" and (request.id is None or not given.keys().isdisjoint({"_since", "_at"})):
+        raise BadRequest(
+            "_summary=count is for the whole history of one resource: of others the total is not known.",
+            code="not-supported",
+        )
     return Asked(
         count=page_size(given.get("_count"), server.settings.page_size_default, server.settings.page_size_max),
         since=first_instant("_since", given["_since"]) if "_since" in given else None,
         at=span("_at", given["_at"]) if "_at" in given else None,
         cursor=given.get("_cursor"),
+        subset=subset,
         applied=applied,
     )
 

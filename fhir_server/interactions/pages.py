@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
+from fhir_server.interactions import subsetting
 from fhir_server.model import Pairs, Version
-from resources import json_codec
+from resources import json_codec, subsets
 from resources.instants import instant_text
 from resources.outcome import Issue, operation_outcome
-
-SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
+from resources.subsets import Subset
 
 
 def link(relation: str, address: str, pairs: Pairs) -> dict[str, str]:
@@ -33,24 +33,25 @@ def bundle(type_: str, links: Sequence[dict[str, str]], entries: Iterable[bytes]
     return b"".join((text[:-1], b',"entry":[', joined, b"]}")) if joined else text
 
 
-def match_entry(base: bytes, version: Version, mode: bytes = b"match") -> bytes:
-    """One resource found by a search; `base` is the service base url."""
+def match_entry(base: bytes, version: Version, mode: bytes = b"match", subset: Subset | None = None) -> bytes:
+    """One resource found by a search, or the part of it that is wanted; `base` is the service base url."""
     return b"".join(
         (
-            *(b'{"fullUrl":"', base, b"/", version.key.encode(), b'","resource":', shown(version)),
+            *(b'{"fullUrl":"', base, b"/", version.key.encode(), b'","resource":', shown(version, subset)),
             *(b',"search":{"mode":"', mode, b'"}}'),
         )
     )
 
 
-def shown(version: Version) -> bytes:
-    """The text of a version as it stands in a Bundle; empty for a deletion. A Binary whose large content is kept apart
-    comes without it, and says so: https://hl7.org/fhir/R4/valueset-common-tags.html."""
+def shown(version: Version, subset: Subset | None = None) -> bytes:
+    """The text of a version as it stands in a Bundle, or of the part that is wanted; empty for a deletion. A Binary
+    whose large content is kept apart comes without it, and says so:
+    https://hl7.org/fhir/R4/valueset-common-tags.html."""
+    if subset is not None and subset.covers(version.type):
+        return subsetting.texts(subset, version)
     if version.blob is None or version.text is None:
         return version.text or b""
-    resource = json_codec.decode(version.text)
-    meta = resource["meta"]
-    return json_codec.encode(resource | {"meta": meta | {"tag": [*meta.get("tag", ()), SUBSETTED]}})
+    return json_codec.encode(subsets.tagged(json_codec.decode(version.text)))
 
 
 def outcome_entry(issues: Sequence[Issue]) -> bytes:
@@ -58,14 +59,14 @@ def outcome_entry(issues: Sequence[Issue]) -> bytes:
     return json_codec.encode({"resource": operation_outcome(issues), "search": {"mode": "outcome"}})
 
 
-def history_entry(base: bytes, version: Version) -> bytes:
+def history_entry(base: bytes, version: Version, subset: Subset | None = None) -> bytes:
     """One version, with the request that made it; a deletion has no resource."""
     key = version.key.encode()
     url = version.type.encode() if version.method == "POST" and version.version == 1 else key
     status = b"204" if version.deleted else b"201" if version.version == 1 else b"200"
     return b"".join(
         (
-            *(b'{"fullUrl":"', base, b"/", key, b'"', b',"resource":' if version.text else b"", shown(version)),
+            *(b'{"fullUrl":"', base, b"/", key, b'"', b',"resource":' if version.text else b"", shown(version, subset)),
             *(b',"request":{"method":"', version.method.encode(), b'","url":"', url, b'"}'),
             *(b',"response":{"status":"', status, b'","etag":"W/\\"', str(version.version).encode()),
             *(b'\\"","lastModified":"', instant_text(version.updated).encode(), b'"}}'),

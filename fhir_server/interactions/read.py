@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from fhir_server.access.limits import Access
-from fhir_server.interactions import binary
+from fhir_server.interactions import binary, subsetting
 from fhir_server.interactions.server import Server
 from fhir_server.model import FhirRequest, FhirResponse, Preconditions, Version
 from fhir_server.store import reader
 from resources.outcome import BadRequest, Gone, NotFound
+from resources.subsets import Subset
 
 
 async def read(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
-    """The current version. Raises NotFound, Gone."""
-    refuse_parameters(request)
+    """The current version, or a part of it. Raises NotFound, Gone, BadRequest."""
+    subset = wanted(request)
     version = await reader.read(access, server.database, str(request.type), str(request.id))
-    return await answer(server, access, request, found(version, request))
+    return await answer(server, access, request, found(version, request), subset)
 
 
 async def vread(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
-    """One version, also a superseded one. Raises NotFound, and Gone where that version is the deletion."""
-    refuse_parameters(request)
+    """One version, also a superseded one, or a part of it. Raises NotFound, BadRequest, and Gone where that version is
+    the deletion."""
+    subset = wanted(request)
     number = str(request.version_id)
     version = None
     if number.isascii() and number.isdigit() and len(number) < 10 and not number.startswith("0"):
         version = await reader.vread(access, server.database, str(request.type), str(request.id), int(number))
-    return await answer(server, access, request, found(version, request))
+    return await answer(server, access, request, found(version, request), subset)
 
 
 def found(version: Version | None, request: FhirRequest) -> Version:
@@ -37,13 +39,16 @@ def found(version: Version | None, request: FhirRequest) -> Version:
     return version
 
 
-async def answer(server: Server, access: Access, request: FhirRequest, version: Version) -> FhirResponse:
-    """200 with the resource, or 304 where the client has it already."""
+async def answer(
+    server: Server, access: Access, request: FhirRequest, version: Version, subset: Subset | None
+) -> FhirResponse:
+    """200 with the resource or the part of it that is wanted, or 304 where the client has it already."""
     if is_fresh(request.when, version):
         return FhirResponse(304, version=version.version, last_modified=version.last_updated)
-    if request.type == "Binary":
+    if subset is None and request.type == "Binary":
         return await binary.answer(server, access, request, version)
-    return FhirResponse(200, text=version.text, version=version.version, last_modified=version.last_updated)
+    text = version.text if subset is None else subsetting.texts(subset, version)
+    return FhirResponse(200, text=text, version=version.version, last_modified=version.last_updated)
 
 
 def is_fresh(when: Preconditions, version: Version) -> bool:
@@ -55,8 +60,23 @@ def is_fresh(when: Preconditions, version: Version) -> bool:
     return False
 
 
-def refuse_parameters(request: FhirRequest) -> None:
-    """A read takes no parameters: one that we do not know might have been meant to hide something."""
-    if request.query:
-        names = ", ".join(sorted({name for name, _ in request.query}))
-        raise BadRequest(f"A read takes no parameters but _format and _pretty; found: {names}.", code="not-supported")
+def wanted(request: FhirRequest) -> Subset | None:
+    """The part of the resource that the parameters ask for, None for all of it. Raises BadRequest, also for a parameter
+    that we do not know: it might have been meant to hide something."""
+    if not request.query:
+        return None
+    unknown = sorted({name for name, _ in request.query} - set(subsetting.PARAMETERS))
+    if unknown:
+        raise BadRequest(
+            f"A read takes no parameters but _summary, _elements, _format and _pretty; found: {', '.join(unknown)}.",
+            code="not-supported",
+        )
+    subset = subsetting.asked(request.query, request.type)
+    if subset == "count":
+        raise BadRequest("_summary=count is for searches and histories: a read has nothing to count.", code="value")
+    if subset is not None and request.accept not in (binary.FHIR_JSON, binary.FHIR_XML):
+        raise BadRequest(
+            "A Binary in its own content type has no parts: ask for it as a resource too, with _format=json or xml.",
+            code="not-supported",
+        )
+    return subset

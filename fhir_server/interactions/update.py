@@ -9,7 +9,7 @@ from fhir_server.interactions.server import Server
 from fhir_server.interactions.writing import Step, carry_out, check_body, check_if_match
 from fhir_server.model import Change, Condition, FhirRequest, FhirResponse, Json, Version
 from fhir_server.store.encoding import stamped
-from resources import json_codec, validation
+from resources import json_codec, subsets, validation
 from resources.outcome import BadRequest, PreconditionFailed
 
 
@@ -60,6 +60,7 @@ def step(request: FhirRequest, current: Version | None, id_: str | None = None) 
     if "*" in request.when.if_none_match and current is not None and not current.deleted:
         raise PreconditionFailed(f"{request.type}/{name} exists, and If-None-Match: * allows a create only.")
     validation.check(body, str(request.type))
+    subsets.check_whole(body)
     after = with_id(body, name)
     if current is not None and is_unchanged(current, after):
         return Step(None, current=current)

@@ -18,6 +18,9 @@ TAG = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "c
 META = {"versionId": "3", "lastUpdated": "2026-11-24T08:00:00.000Z"}
 NARRATIVE = {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">Text</div>'}
 UNKNOWN_BIRTH = {"extension": [{"url": "http://e.example/x", "valueString": "about"}]}
+LINK = {"other": {"reference": "Patient/2"}, "type": "seealso"}
+ATTACHMENT = {"contentType": "text/plain", "title": "x"}
+LOCAL = {"reference": "#p"}
 NOTE = [{"url": "http://e.example/x", "valueString": "y"}]
 
 
@@ -56,8 +59,8 @@ SUMMARIES: dict[str, tuple[Json, Json]] = {
         {"name": [{"id": "n", "extension": NOTE, "family": "Ng"}], "_birthDate": UNKNOWN_BIRTH},
     ),
     "modifiers stay, also where they are not marked": (
-        of("Patient", modifierExtension=NOTE, implicitRules="http://e.example", link=[]),
-        {"modifierExtension": NOTE, "implicitRules": "http://e.example", "link": []},
+        of("Patient", modifierExtension=NOTE, implicitRules="http://e.example", link=[LINK]),
+        {"modifierExtension": NOTE, "implicitRules": "http://e.example", "link": [LINK]},
     ),
     "a modifier that is not marked, deep inside": (
         of("List", status="current", mode="working", entry=[{"deleted": True, "item": {"display": "x"}}]),
@@ -105,16 +108,19 @@ SUMMARIES: dict[str, tuple[Json, Json]] = {
         {"status": "booked", "participant": [{"status": "accepted"}]},
     ),
     "what is left empty goes, and the item with it": (
-        of("DocumentReference", status="current", content=[], context={"id": "c", "sourcePatientInfo": {"display": "x"}}),
-        {"status": "current", "content": []},
+        of(
+            "DocumentReference", status="current", content=[{"attachment": ATTACHMENT}],
+            context={"id": "c", "sourcePatientInfo": {"display": "x"}},
+        ),
+        {"status": "current", "content": [{"attachment": ATTACHMENT}]},
     ),
     "what is left empty and mandatory stays whole": (
         of("DocumentReference", status="current", content=[{"attachment": {"data": "eA=="}}]),
         {"status": "current", "content": [{"attachment": {"data": "eA=="}}]},
     ),
     "an attachment goes without its data": (
-        of("DocumentReference", status="current", content=[{"attachment": {"contentType": "text/plain", "data": "eA=="}}]),
-        {"status": "current", "content": [{"attachment": {"contentType": "text/plain"}}]},
+        of("DocumentReference", status="current", content=[{"attachment": ATTACHMENT | {"data": "eA=="}}]),
+        {"status": "current", "content": [{"attachment": ATTACHMENT}]},
     ),
     "Binary goes without its data": (
         of("Binary", contentType="text/plain", data="eA=="),
@@ -140,7 +146,7 @@ SUMMARIES: dict[str, tuple[Json, Json]] = {
         },
     ),
     "contained ones that are not referred to go": (
-        of("Patient", contained=[{"resourceType": "Practitioner", "id": "p"}], generalPractitioner=[{"reference": "#p"}]),
+        of("Patient", contained=[{"resourceType": "Practitioner", "id": "p"}], generalPractitioner=[LOCAL]),
         {},
     ),
 }  # fmt: skip
@@ -244,7 +250,7 @@ def test_elements_over_all_types_are_looked_for_in_each() -> None:
         ("brithDate", "brithDate is not an element of Patient; did you mean birthDate?"),
         ("zzzzz", "zzzzz is not an element of Patient"),
         ("name.family", "name.family: only an element of the resource itself can be asked for, here name"),
-        ("Patient.name.family", "Patient.name.family: only an element of the resource itself can be asked for, here name"),
+        ("Patient.name.use", "Patient.name.use: only an element of the resource itself can be asked for, here name"),
         ("Patint.name", "Patint.name: there is no such resource type; did you mean Patient?"),
         ("Observation.birthDate", "Observation.birthDate is not an element of Observation"),
         ("name[x]", "name[x] is not an element of Patient; did you mean name?"),
