@@ -16,7 +16,7 @@ from typing import Any
 from resources import definitions
 from resources.registry import RESOURCE_TYPES, STRUCTURES
 
-SEARCHABLE_TYPES = frozenset({"date", "number", "reference", "string", "token", "uri"})
+SEARCHABLE_TYPES = frozenset({"date", "number", "quantity", "reference", "string", "token", "uri"})
 """The parameter types that this server answers."""
 
 UNANSWERED_CODES = frozenset({"phonetic"})

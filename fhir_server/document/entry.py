@@ -9,6 +9,7 @@ condition on one array element. NOTE: a change of a form here needs a reindex of
     Encounter.subject|Patient/1              reference, uri: the value
     *|Patient/1                              a reference that no parameter covers: for referential integrity
     {"k": "Encounter.date", "lo": …, "hi": …} date, number: first and last; "k" ends in + where the span is wide
+    {"k": "Encounter.length|http://unitsofmeasure.org|s|", …} quantity in one unit; in whatever unit, as a number
 """
 
 from __future__ import annotations
@@ -60,6 +61,15 @@ def system_key(key: str) -> str:
 def identifier_key(key: str) -> str:
     """The key under which the identifiers of a reference parameter are kept."""
     return f"{key}:identifier"
+
+
+def unit_key(key: str, system: str, unit: str) -> str:
+    """The key of a quantity's ranges in one unit; with an empty system, in whatever has this code or is so called."""
+    return f"{key}|{_escaped(bounded(system))}|{_escaped(bounded(unit))}|"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace(SEPARATOR, "\\|")
 
 
 def text(key: str, folded: str, original: str) -> str:

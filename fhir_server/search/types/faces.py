@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from fhir_server.search.tree import Expr
-from fhir_server.search.types import date, number, reference, string, token, uri
+from fhir_server.search.types import date, number, quantity, reference, string, token, uri
 from fhir_server.search.types.asked import Asked
 from resources.expressions import Emitter, Leaf
 
@@ -34,5 +34,6 @@ FACES: Mapping[str, Face] = MappingProxyType(
         "uri": Face(uri.MODIFIERS, uri.value, uri.emitter),
         "date": Face(date.MODIFIERS, date.value, date.emitter, ranged=True),
         "number": Face(number.MODIFIERS, number.value, number.emitter, ranged=True),
+        "quantity": Face(quantity.MODIFIERS, quantity.value, quantity.emitter, ranged=True),
     }
 )

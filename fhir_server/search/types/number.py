@@ -7,6 +7,7 @@ See https://hl7.org/fhir/R4/search.html#number and #prefix.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from math import inf, nextafter
 from typing import Any
@@ -23,15 +24,21 @@ _FORM = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?([+-]?\d{1,34}(?:\.\d{1,34})?(
 
 def value(asked: Asked) -> Expr:
     """The test of one value. Raises BadRequest."""
-    match = _FORM.fullmatch(unescape(asked.text))
+    return compare(asked.key, *read(asked, unescape(asked.text)))
+
+
+def read(asked: Asked, text: str) -> tuple[str, Decimal]:
+    """The prefix and the number in `text`. Raises BadRequest."""
+    match = _FORM.fullmatch(text)
     if match is None:
         raise asked.refusal("a number such as 5.40 or 1e-3 is expected, after eq ne gt lt ge le sa eb ap or nothing")
-    return compare(asked.key, match[1] or "eq", Decimal(match[2]))
+    return match[1] or "eq", Decimal(match[2])
 
 
-def compare(key: str, prefix: str, number: Decimal) -> Expr:
-    """The test that a number of `key` stands to `number` as `prefix` says."""
-    exact = float(number)
+def compare(key: str, prefix: str, number: Decimal, place: Callable[[Decimal], float] = float) -> Expr:
+    """The test that a number of `key` stands to `number` as `prefix` says; `place` gives the float that stands for a
+    number there, a greater one for a greater number."""
+    exact = place(number)
     match prefix:
         case "gt" | "lt":
             return Within(key, high_from=_above(exact)) if prefix == "gt" else Within(key, low_to=_below(exact))
@@ -41,9 +48,9 @@ def compare(key: str, prefix: str, number: Decimal) -> Expr:
             return Within(key, low_from=_above(exact)) if prefix == "sa" else Within(key, high_to=_below(exact))
         case "ap":
             tenth = abs(number) / 10
-            return Within(key, low_to=float(number + tenth), high_from=float(number - tenth))
+            return Within(key, low_to=place(number + tenth), high_from=place(number - tenth))
     half = rounding(number)
-    low, high = float(number - half), float(number + half)
+    low, high = place(number - half), place(number + half)
     if prefix == "ne":
         return any_of(Within(key, low_to=_below(low)), Within(key, high_from=high))
     return Within(key, low_from=low, high_to=_below(high))

@@ -8,7 +8,6 @@ from resources.parameters import BASE, SEARCHABLE_TYPES
 
 NOT_ANSWERED_TYPES = {
     "composite": 46,  # needs values paired at extraction
-    "quantity": 27,  # needs units made comparable
     "special": 1,  # Location.near: distances
 }
 NOT_ANSWERED = {

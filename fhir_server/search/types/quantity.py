@@ -1,0 +1,146 @@
+"""Quantities: `number`, `number|system|code`, `number||unit`, compared by prefix as numbers are.
+
+Rule: what has a UCUM code is found in any unit that it can be converted to; a number alone is compared with the number
+alone. See https://hl7.org/fhir/R4/search.html#quantity and docs/decisions/0007-units.md.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+from math import inf
+from typing import Any
+
+from fhir_server.document import entry
+from fhir_server.search.tree import Expr
+from fhir_server.search.types import number
+from fhir_server.search.types.asked import Asked, split, unescape
+from fhir_server.search.types.sink import Sink
+from resources import quantities
+from resources.expressions import Emitter, Leaf
+from resources.quantities import AS_IT_IS, Scale
+
+MODIFIERS: frozenset[str] = frozenset()
+_QUANTITIES = frozenset({"Quantity", "SimpleQuantity", "Age", "Count", "Distance", "Duration"})
+_SAMPLE = re.compile(r"[+-]?\d{1,34}(?:\.\d{1,34})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+
+Json = dict[str, Any]
+Places = dict[str, Scale]
+"""Keys that a value is kept under, and how it is converted for each."""
+
+
+def value(asked: Asked) -> Expr:
+    """The test of one value. Raises BadRequest."""
+    parts = [unescape(part) for part in split(asked.text, "|")]
+    prefix, amount = number.read(asked, parts[0])
+    if len(parts) == 1:
+        return number.compare(asked.key, prefix, amount)
+    if len(parts) != 3 or not parts[2]:
+        raise asked.refusal(
+            "a quantity is [number], [number]|[system]|[code] or [number]||[unit], such as 5.4||mg or "
+            rf"5.4|{quantities.UCUM}|mg; a | inside is written \|"
+        )
+    key, scale = _place(asked.key, parts[1], parts[2])
+    return number.compare(key, prefix, amount, scale.of)
+
+
+def _place(key: str, system: str, code: str) -> tuple[str, Scale]:
+    """Where values of a coded unit are kept: converted if it can be, else under the unit itself."""
+    scale = quantities.scale(code) if system == quantities.UCUM else None
+    if scale is None:
+        return entry.unit_key(key, system, code), AS_IT_IS
+    return entry.unit_key(key, system, scale.unit), scale
+
+
+def emitter(leaf: Leaf) -> Emitter | None:
+    """What takes the values of a leaf; None for types that are no quantities."""
+    if leaf.element_type in _QUANTITIES:
+        return _quantity(leaf)
+    makers = {"Money": _money, "Range": _range, "SampledData": _samples}
+    maker = makers.get(leaf.element_type)
+    return maker(leaf) if maker else None
+
+
+def _places(key: str, quantity: Json) -> Places:
+    system, code, unit = quantity.get("system", ""), quantity.get("code", ""), quantity.get("unit", "")
+    short = len(system) + len(code) + len(unit) <= _LONGEST_CACHED
+    return (_cached_places if short else _cached_places.__wrapped__)(key, system, code, unit)
+
+
+_LONGEST_CACHED = 200
+"""Characters of a unit: the cache must not grow by what somebody sends."""
+
+
+@lru_cache(maxsize=4096)  # a hospital's units are few
+def _cached_places(key: str, system: str, code: str, unit: str) -> Places:
+    places = {key: AS_IT_IS}
+    if system and code:
+        place, scale = _place(key, system, code)
+        places[place] = scale
+    places.update((entry.unit_key(key, "", text), AS_IT_IS) for text in (code, unit) if text)
+    return places
+
+
+def _quantity(leaf: Leaf) -> Emitter:
+    key = leaf.key
+
+    def emit(sink: Sink, held: Json) -> None:
+        amount = held.get("value")
+        if amount is None:
+            return
+        comparator = held.get("comparator")
+        for place, scale in _places(key, held).items():
+            sink.ranges.append(entry.span(place, *quantities.bounds(scale.of(amount), comparator)))
+
+    return emit
+
+
+def _money(leaf: Leaf) -> Emitter:
+    one = _quantity(leaf)
+
+    def emit(sink: Sink, held: Json) -> None:
+        currency = held.get("currency")
+        unit = {"system": quantities.CURRENCY, "code": currency} if currency else {}
+        one(sink, {"value": held.get("value"), **unit})
+
+    return emit
+
+
+def _range(leaf: Leaf) -> Emitter:
+    key = leaf.key
+
+    def emit(sink: Sink, held: Json) -> None:
+        """Under the units that both ends have; an end that is not given is open."""
+        ends = [end if end and end.get("value") is not None else None for end in (held.get("low"), held.get("high"))]
+        given = [_places(key, end) for end in ends if end]
+        for place in [place for place in given[0] if place in given[-1]] if given else ():
+            low = given[0][place].of(ends[0]["value"]) if ends[0] else -inf
+            high = given[-1][place].of(ends[1]["value"]) if ends[1] else inf
+            sink.ranges.append(entry.span(place, min(low, high), max(low, high)))
+
+    return emit
+
+
+def _samples(leaf: Leaf) -> Emitter:
+    """From the least to the greatest sample; open where one is beyond what could be detected.
+
+    See https://hl7.org/fhir/R4/datatypes.html#SampledData.
+    """
+    key = leaf.key
+
+    def emit(sink: Sink, held: Json) -> None:
+        samples = set(held.get("data", "").split())
+        amounts = [Decimal(sample) for sample in samples if _SAMPLE.fullmatch(sample)]
+        if not amounts:
+            return
+        origin, factor = held["origin"], Fraction(held.get("factor", 1))
+        zero = Fraction(origin.get("value", 0))
+        ends = sorted(Fraction(amount) * factor + zero for amount in (min(amounts), max(amounts)))
+        for place, scale in _places(key, origin).items():
+            low = -inf if "L" in samples else scale.of(ends[0])
+            high = inf if "U" in samples else scale.of(ends[1])
+            sink.ranges.append(entry.span(place, low, high))
+
+    return emit
