@@ -126,8 +126,9 @@ class Package:
         )
         for url, system in systems.items():
             if "valueSet" in system and system["valueSet"] not in sets:
-                whole = {"url": system["valueSet"], "compose": {"include": [{"system": url}]}}
-                sets[system["valueSet"]] = kept({**system, **whole}, ("url", "version", "date", "compose"))
+                dated = {member: system[member] for member in ("version", "date") if member in system}
+                whole = {"url": system["valueSet"], **dated, "compose": {"include": [{"system": url}]}}
+                sets[system["valueSet"]] = whole
         for url, expansion in Terminology(self).expansions.items():
             if url in sets and expanded(expansion) and not set(whole_systems(sets[url])) <= systems.keys():
                 sets[url]["expansion"] = kept(expansion, TERMINOLOGY_MEMBERS)

@@ -86,7 +86,7 @@ def _of_system(include: Include, effort: Effort) -> Steps[_Codes]:
     url, _, version = include.system.partition("|")  # HL7's sets of the older v2 tables have both here
     if include.concept:
         effort.consider(len(include.concept))
-        return {(url, listed.code): None for listed in include.concept}
+        return {(url, listed.code): None for listed in include.concept if listed.code}
     version = include.version or version
     canonical = f"{url}|{version}" if version else url
     system = (yield from lookups.code_system(canonical, effort)).complete()

@@ -178,10 +178,11 @@ def prepare(resource: CodeSystem) -> System:
 
 
 def _nested(concepts: Iterable[Concept], *above: str) -> Iterator[tuple[Concept, dict[str, None]]]:
-    """Every concept of a tree, and the code that it is nested in."""
+    """Every concept of a tree that has a code, and the code that it is nested in."""
     for concept in concepts:
-        yield concept, dict.fromkeys(above)
-        yield from _nested(concept.concept, concept.code)
+        if concept.code:
+            yield concept, dict.fromkeys(above)
+        yield from _nested(concept.concept, *filter(None, [concept.code]))
 
 
 def _inverted(parents: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
