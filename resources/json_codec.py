@@ -38,10 +38,9 @@ _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _LONG = b"0" * 19
 _DEEP = b"\n" + b" " * MAX_DEPTH
 _INT64 = range(-(2**63), 2**63)
-_WHITE_SPACE = b" \t\r\n"
 _NUL = re.compile(rb"\\u0000")
 _ESCAPED_COLON = re.compile(rb"\\u003[aA]")
-_NEGATIVE_ZERO = re.compile(rb"-0(?=[\s,\]}]|$)")
+_NEGATIVE_ZERO = re.compile(rb"-0(?=[,\]}]|$)")
 
 
 class Numeral(Decimal):
@@ -122,11 +121,12 @@ def decode(raw: bytes) -> Any:
     if len(raw) > _LARGE and raw.count(b"{") + raw.count(b"[") > len(raw) // _LEAST_BYTES:
         raise BadRequest("The body is mostly empty objects and arrays, which FHIR does not allow.", code="too-costly")
     try:
-        value = _decoder.decode(raw)
+        compact = msgspec.json.format(raw, indent=-1)  # together with what follows it is quicker than the white space
+        value = _decoder.decode(compact)
         again = _encoder.encode(value)
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         return _decode_carefully(raw)
-    if _is_less(again, raw) or _NUL.search(again) or _has_long_integer(again):
+    if _is_less(again, compact) or _NUL.search(again) or _has_long_integer(again):
         return _decode_carefully(raw)
     if _may_be_deep(again) and is_deeper(value, MAX_DEPTH):
         return _decode_carefully(raw)
@@ -135,23 +135,25 @@ def decode(raw: bytes) -> Any:
 
 def _may_be_deep(compact: bytes) -> bool:
     """Whether there may be more than `MAX_DEPTH` levels: told by an indented copy, where that cannot become large."""
-    lines = sum(compact.count(mark) for mark in (b",", b"[", b"{"))
-    if lines * MAX_DEPTH > _LARGEST_COPY:
-        return True
+    if len(compact) * MAX_DEPTH > _LARGEST_COPY:
+        lines = sum(compact.count(mark) for mark in (b",", b"[", b"{"))
+        if lines * MAX_DEPTH > _LARGEST_COPY:
+            return True
     return _DEEP in msgspec.json.format(compact, indent=1)
 
 
-def _is_less(again: bytes, raw: bytes) -> bool:
-    """Whether `again`, the compact text of what msgspec made of `raw`, may lack something: of two members of one name
-    it keeps the last, and of -0 only the 0.
+def _is_less(again: bytes, compact: bytes) -> bool:
+    """Whether `again`, the text of what msgspec made of `compact`, may lack something: of two members of one name it
+    keeps the last, and of -0 only the 0.
 
-    No value of `again` is longer than it was in `raw`, escapes become shorter. So where the two are equal but for white
-    space, nothing is missing. Else each member that was dropped took at least one colon with it, which only an escaped
-    colon could hide.
+    No value of `again` is longer than it was in `compact`, escapes become shorter. So where the two are equal, nothing
+    is missing. Else each member that was dropped took at least one colon with it, which only an escaped colon could
+    hide.
     """
-    if again == raw or again.translate(None, _WHITE_SPACE) == raw.translate(None, _WHITE_SPACE):
+    if again == compact:
         return False
-    return bool(raw.count(b":") != again.count(b":") or _ESCAPED_COLON.search(raw) or _NEGATIVE_ZERO.search(raw))
+    is_fewer = compact.count(b":") != again.count(b":")
+    return is_fewer or _ESCAPED_COLON.search(compact) is not None or _NEGATIVE_ZERO.search(compact) is not None
 
 
 def _has_long_integer(compact: bytes) -> bool:
