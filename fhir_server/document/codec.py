@@ -31,8 +31,11 @@ MAX_TREE_DEPTH: Final = 90
 """MongoDB takes 100 levels; the document around the tree and people's queries need some."""
 MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024 - 16 * 1024
 
-PROJECTION: Final[Mapping[str, int]] = {layout.TREE: 0, layout.INDEX: 0, layout.RANGES: 0}
+PROJECTION: Final[Mapping[str, int]] = {layout.TREE: 0, layout.INDEX: 0, layout.RARE: 0, layout.RANGES: 0}
 """What reads ask for: all but the tree and the entries. (The sort keys are few, and paging needs them.)"""
+
+WITH_ENTRIES: Final[Mapping[str, int]] = {layout.TREE: 0}
+"""The same with the entries: for rows that are tested after they were read."""
 
 
 def to_document(version: Version, resource: Json | None, extracted: Extracted | None) -> RawBSONDocument:
@@ -44,6 +47,8 @@ def to_document(version: Version, resource: Json | None, extracted: Extracted | 
     document[layout.ID] = version.key
     if extracted is not None:
         document[layout.INDEX] = extracted.index
+        if extracted.rare:
+            document[layout.RARE] = extracted.rare
         document[layout.RANGES] = extracted.ranges
         document[layout.SORT] = extracted.sort
     encoded = None

@@ -1,7 +1,8 @@
 """Search entries: how a value of a parameter is written into `index` or `ranges`, and how MongoDB is asked for it.
 
 Rule: the extractor and the compiler both make entries here, so that they cannot disagree; a test of one entry is one
-condition on one array element. NOTE: a change of a form here needs a reindex of what is stored.
+condition on one array element. An entry whose key has a `:` is seldom asked for, and kept in `rare`, all others in
+`index`. NOTE: a change of a form here needs a reindex of what is stored.
 
     Patient.family|muller|Müller             string: folded text, then the text itself
     Observation.code|8480-6|http://loinc.org token: code, then system (may be empty)
@@ -86,19 +87,35 @@ def span(key: str, low: float, high: float) -> dict[str, Any]:
     return {"k": key if high - low < NARROW else key + WIDE, "lo": low, "hi": high}
 
 
+def is_rare(entry: str) -> bool:
+    """Whether an entry, or what begins with its key and `|`, is kept in `rare`."""
+    return ":" in entry.partition(SEPARATOR)[0]
+
+
+def _field(entry: str) -> str:
+    return layout.RARE if is_rare(entry) else layout.INDEX
+
+
 def equals(entry: str) -> Filter:
-    """Documents whose index has this very entry."""
-    return {layout.INDEX: entry}
+    """Documents that have this very entry."""
+    return {_field(entry): entry}
 
 
-def one_of(entries: list[str]) -> Filter:
-    """Documents whose index has one of these entries."""
-    return {layout.INDEX: {"$in": entries}}
+def one_of(entries: list[str]) -> list[Filter]:
+    """Documents that have one of these entries; a filter for each field that they are in."""
+    found = []
+    for rare in (False, True):
+        some = [entry for entry in entries if is_rare(entry) is rare]
+        if len(some) == 1:
+            found.append(equals(some[0]))
+        elif some:
+            found.append({_field(some[0]): {"$in": some}})
+    return found
 
 
 def starts_with(prefix: str) -> Filter:
-    """Documents whose index has an entry that begins so: a range of strings, since expressions lose bounds."""
-    return {layout.INDEX: {"$elemMatch": {"$gte": prefix, "$lt": successor(prefix)}}}
+    """Documents that have an entry that begins so: a range of strings, since expressions lose bounds."""
+    return {_field(prefix): {"$elemMatch": {"$gte": prefix, "$lt": successor(prefix)}}}
 
 
 def contains(key: str, part: str) -> Filter:

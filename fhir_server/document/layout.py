@@ -34,6 +34,8 @@ TEXT = "json"
 TREE = "resource"
 """The same as BSON, for people and reports; left out where it does not fit."""
 INDEX = "index"
+RARE = "rare"
+"""Entries that are seldom asked for (`entry.is_rare`): kept apart, since `index` pays for each at every update."""
 RANGES = "ranges"
 SORT = "sort"
 COMPARTMENTS = "compartments"
@@ -60,6 +62,8 @@ BY_ID: Final = "_id_"
 INDEXES: tuple[Index, ...] = (
     # Entries, newest first: equality, prefix, conditional interactions, includes.
     Index("iU", ((INDEX, 1), (UPDATED, -1))),
+    # Entries seldom asked for; without the time of the last update, so that an update leaves them alone.
+    Index("xI", ((RARE, 1), (ID, 1)), {RARE: {"$exists": True}}),
     # Entries with the principal date: "patient and 30 days", "code by -date". Types without one stay out.
     Index("iD", ((INDEX, 1), (f"{SORT}.date", -1), (UPDATED, -1)), {f"{SORT}.date": {"$exists": True}}),
     # A compartment's resources, newest first.

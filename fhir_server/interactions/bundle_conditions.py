@@ -19,7 +19,6 @@ from fhir_server.interactions.conditional import Match
 from fhir_server.interactions.links import Linked
 from fhir_server.interactions.server import Server
 from fhir_server.model import Condition, Interaction, Json
-from fhir_server.search import compile as compiling
 from fhir_server.search import match as matching
 from fhir_server.search.extract import Extracted, extract
 from fhir_server.search.tree import All, Equals, Expr
@@ -164,10 +163,10 @@ async def _check_overtaken(server: Server, access: Access, target: Target) -> No
     """Raises ConditionChanged where a conditional create of this transaction found nothing a moment ago and would find
     something now: an equal transaction was quicker, and what the reference found is what it made."""
     for condition in target.conditions:
-        if condition.found is None:
-            plan = compiling.condition_plan(condition.type, condition.tree, access.limit)
-            if (await reader.run(access, server.database, plan)).versions:
-                raise ConditionChanged(condition)
+        if condition.found is None and await reader.matching(
+            access, server.database, condition.type, condition.tree, most=1
+        ):
+            raise ConditionChanged(condition)
 
 
 def _only(text: str, match: Match, written: set[str], pending: Pending) -> str:

@@ -12,7 +12,6 @@ from fhir_server.access.limits import Access
 from fhir_server.interactions.search import understood
 from fhir_server.interactions.server import Server
 from fhir_server.model import Condition, Pairs, Version
-from fhir_server.search import compile as compiling
 from fhir_server.search.grammar import condition_key
 from fhir_server.search.query import Query
 from fhir_server.search.tree import EVERYTHING
@@ -34,14 +33,14 @@ async def find(server: Server, access: Access, type_: str, criteria: Pairs, *, h
     Raises BadRequest for criteria that cannot be understood or are none, PreconditionFailed for several matches.
     """
     query = parse(server, type_, criteria)
-    page = await reader.run(access, server.database, compiling.condition_plan(type_, query.tree, access.limit))
-    if len(page.versions) > 1:
+    versions = await reader.matching(access, server.database, type_, query.tree, most=1)
+    if len(versions) > 1:
         raise PreconditionFailed(
             f"The criteria {said(query)} match several {type_} resources; they must match one at most"
             + (f" ({header})." if header else "."),
             code="multiple-matches",
         )
-    version = page.versions[0] if page.versions else None
+    version = versions[0] if versions else None
     key = condition_key(type_, query.tree)
     return Match(version, Condition(type_, query.tree, key, version.id if version else None))
 
@@ -49,13 +48,12 @@ async def find(server: Server, access: Access, type_: str, criteria: Pairs, *, h
 async def find_all(server: Server, access: Access, type_: str, criteria: Pairs, most: int) -> tuple[Version, ...]:
     """All matches. Raises BadRequest, PreconditionFailed when they are more than `most`."""
     query = parse(server, type_, criteria)
-    plan = compiling.condition_plan(type_, query.tree, access.limit, most=most + 1)
-    page = await reader.run(access, server.database, plan)
-    if len(page.versions) > most:
+    versions = await reader.matching(access, server.database, type_, query.tree, most=most)
+    if len(versions) > most:
         raise PreconditionFailed(
             f"The criteria {said(query)} match more than {most} {type_} resources: narrow them.", code="too-costly"
         )
-    return tuple(page.versions)
+    return versions
 
 
 def parse(server: Server, type_: str, criteria: Pairs) -> Query:

@@ -6,7 +6,6 @@ from fhir_server.access.limits import Access
 from fhir_server.interactions import pages
 from fhir_server.interactions.server import Server
 from fhir_server.model import FhirRequest, FhirResponse, Pairs
-from fhir_server.search import compile as compiling
 from fhir_server.search import cursor, grammar
 from fhir_server.search.query import Query
 from fhir_server.store import reader
@@ -20,10 +19,10 @@ async def search(server: Server, access: Access, request: FhirRequest) -> FhirRe
     query = understood(server, request.type, request.query, strict=request.prefer.handling != "lenient")
     total = None
     if query.count == 0 or query.total not in (None, "none"):
-        total = await reader.count(access, server.database, compiling.count_plan(query, access.limit))
+        total = await reader.count(access, server.database, query)
     if query.count == 0:
         return answer(request, query, (), total, None)
-    page = await reader.run(access, server.database, compiling.plan(query, access.limit, secret=server.secret))
+    page = await reader.search(access, server.database, query, secret=server.secret)
     if total is None and page.next is None and query.cursor is None and query.total is None:
         total = len(page.versions)  # they are all here
     following = cursor.seal(page.next, query, server.secret) if page.next else None

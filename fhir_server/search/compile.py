@@ -7,28 +7,35 @@ condition on one array element; client text is only ever compared as a value; to
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from fhir_server.document import entry, layout
 from fhir_server.document.entry import Filter
 from fhir_server.search import cursor, sort
 from fhir_server.search.query import Plan, Position, Query, SortKey
-from fhir_server.search.rewrite import Limit, restrict
 from fhir_server.search.tree import (
     All,
     Any_,
+    Chain,
+    Concept,
     Contains,
     Equals,
     Expr,
+    Has,
     HasId,
     InCompartment,
+    Linked,
     Not,
     OfType,
     Present,
     StartsWith,
+    Under,
     Updated,
     Within,
+    all_of,
 )
+from resources.outcome import BadRequest
 
 Sort = tuple[tuple[str, int], ...]
 
@@ -41,31 +48,72 @@ _FAMILY = f"{layout.SORT}.family"
 _NOTHING: Filter = {layout.ID: {"$in": []}}
 
 
-def plan(query: Query, limit: Limit, *, secret: bytes) -> Plan:
-    """How to get one page of a query under the caller's limit; `secret` opens its cursor. Raises BadRequest for a
-    cursor that is not the query's."""
+def plan(query: Query, tree: Expr, *, secret: bytes) -> Plan:
+    """How to get one page of a query, whose tree was restricted and its links resolved as far as possible: `tree`;
+    `secret` opens its cursor. Raises BadRequest for a cursor that is not the query's."""
     position = cursor.unseal(query.cursor, query, secret) if query.cursor else None
-    parts = _parts(restrict(query.tree, query.type, limit, query.types))
+    parts = _parts(tree)
+    groups = _groups(parts, position) if not query.sort else None
+    if groups is not None:
+        parts = tuple(part for part in parts if part is not groups)
+        return replace(_plan(parts, OLDEST_FIRST, query.count, "iU"), position=position, groups=groups)
+    if position is not None and position.group is not None:
+        raise BadRequest("Parameter _cursor: what this search goes through has changed; start with page one")
     order = _order(query.sort) or (BY_ID if all(map(_is_one_type, parts)) else OLDEST_FIRST)
-    hint = _hint(parts, order)
-    conditions = _conditions(parts, hint)
+    found = _plan(parts, order, query.count)
+    if position is None:
+        return found
+    return replace(found, filter=_joined([found.filter, *_after(order, position)]), position=position)
+
+
+def unordered(tree: Expr, size: int) -> Plan:
+    """How to get at most `size` rows of a tree, whichever come first, or to count all of them."""
+    return _plan(_parts(tree), (), size)
+
+
+def _plan(parts: Sequence[Expr], order: Sort, size: int, hint: str | None = None) -> Plan:
+    residual = [part for part in parts if has_links(part)]
+    parts = [part for part in parts if not has_links(part)]
+    hint = hint or _hint(parts, order)
+    return Plan(_joined(_conditions(parts, hint)), order, hint, size, None, all_of(*residual) if residual else None)
+
+
+def has_links(node: Expr) -> bool:
+    """Whether a tree has links that were not resolved, and cannot be asked in one query."""
+    if isinstance(node, All | Any_):
+        return any(map(has_links, node.parts))
+    return has_links(node.part) if isinstance(node, Not) else isinstance(node, Chain | Has)
+
+
+MERGED = 200
+"""So many values of one index MongoDB merges in order; more it would sort."""
+
+
+def _groups(parts: Sequence[Expr], position: Position | None) -> Linked | None:
+    """The link whose resources are gone through group by group: it has many, and nothing else narrows. Whether it is
+    so is decided for the first page."""
+    linked = [part for part in parts if isinstance(part, Linked)]
     if position is not None:
-        conditions += _after(order, position)
-    return Plan(_joined(conditions), order, hint, query.count, position)
+        return linked[0] if linked and position.group is not None else None
+    if any(isinstance(part, HasId) or _all_are(part, Equals, StartsWith, InCompartment, Within) for part in parts):
+        return None
+    many = [part for part in linked if len(part.ids) > MERGED]
+    return many[0] if many and not any(map(has_links, parts)) else None
 
 
-def count_plan(query: Query, limit: Limit) -> Plan:
-    """How to count all matches of a query under the caller's limit: `count_documents(filter, hint=hint)`."""
-    parts = _parts(restrict(query.tree, query.type, limit, query.types))
-    hint = _hint(parts, ())
-    return Plan(_joined(_conditions(parts, hint)), (), hint, 0)
-
-
-def condition_plan(type_: str, tree: Expr, limit: Limit, *, most: int = 2) -> Plan:
-    """What the criteria of a conditional interaction find: at most `most` rows; two tell one from several."""
-    parts = _parts(restrict(tree, type_, limit))
-    hint = _hint(parts, ())
-    return Plan(_joined(_conditions(parts, hint)), (), hint, most)
+def group_filter(plan: Plan, ids: Sequence[str], earlier: Sequence[str], position: Position | None) -> Filter:
+    """The filter for the rows that refer to one of `ids`, and, where a row may refer to several, to none of `earlier`;
+    behind `position`, where one in this group is given."""
+    linked = plan.groups
+    if linked is None:
+        raise ValueError("the plan has no groups")
+    conditions = [*entry.one_of([f"{linked.key}{entry.SEPARATOR}{id_}" for id_ in ids]), plan.filter]
+    if linked.many and earlier:
+        shown = entry.one_of([f"{linked.key}{entry.SEPARATOR}{id_}" for id_ in earlier])
+        conditions.append({"$nor": shown})
+    if position is not None and position.values:
+        conditions += _after(OLDEST_FIRST, position)
+    return _joined(conditions)
 
 
 def _parts(tree: Expr) -> tuple[Expr, ...]:
@@ -94,8 +142,10 @@ def _hint(parts: Sequence[Expr], order: Sort) -> str:  # noqa: PLR0911 - a table
         return layout.BY_ID
     if any(_all_are(part, InCompartment) for part in parts):
         return "cU"
-    if any(_all_are(part, Equals, StartsWith, Contains) for part in parts):
+    if any(_all_are(part, Equals, StartsWith, Contains, Linked) and not _has_rare(part) for part in parts):
         return "iD" if first == _DATE else "iU"
+    if any(_all_are(part, Equals, StartsWith) and _is_all_rare(part) for part in parts):
+        return "xI"
     if any(_all_are(part, Within) for part in parts):
         return "rK"
     if any(isinstance(part, Present) for part in parts):
@@ -105,6 +155,20 @@ def _hint(parts: Sequence[Expr], order: Sort) -> str:  # noqa: PLR0911 - a table
     if not any(_all_are(part, OfType) for part in parts):
         return "U"
     return {_DATE: "tD", _FAMILY: "tF"}.get(first, "tU")
+
+
+def _has_rare(part: Expr) -> bool:
+    """Whether an entry that `part` asks for is seldom asked for, and kept in another index."""
+    if isinstance(part, Any_):
+        return any(map(_has_rare, part.parts))
+    match part:
+        case Equals(text) | StartsWith(text) | Contains(text):
+            return entry.is_rare(text)
+    return False
+
+
+def _is_all_rare(part: Expr) -> bool:
+    return all(map(_is_all_rare, part.parts)) if isinstance(part, Any_) else _has_rare(part)
 
 
 def _is_one_type(part: Expr) -> bool:
@@ -128,7 +192,7 @@ def _conditions(parts: Sequence[Expr], hint: str) -> list[Filter]:
         conditions.append(index.partial)
     if hint == layout.BY_ID:
         conditions += [_ids_of(part.types[0]) for part in parts if isinstance(part, OfType) and _is_one_type(part)]
-    if not any(_all_are(part, Equals, StartsWith, Contains, Within) for part in parts):
+    if not any(_all_are(part, Equals, StartsWith, Contains, Within, Linked) for part in parts):
         conditions.append({layout.DELETED: {"$ne": True}})  # a tombstone has no entries
     return conditions
 
@@ -141,7 +205,7 @@ def _has_key_of_type(part: Expr, first: Expr) -> bool:
     if not isinstance(first, OfType) or len(first.types) > 1:
         return False
     match part:
-        case Equals(text) | StartsWith(text) | Contains(text) | Within(text):
+        case Equals(text) | StartsWith(text) | Contains(text) | Within(text) | Linked(text):
             return text.startswith(f"{first.types[0]}.")
     return False
 
@@ -158,7 +222,7 @@ def _joined(conditions: list[Filter]) -> Filter:
 # Nodes
 
 
-def _filter(node: Expr) -> Filter:  # noqa: PLR0911 - one a node
+def _filter(node: Expr) -> Filter:  # noqa: C901, PLR0911 - one a node
     match node:
         case All(parts):
             conditions = [condition for condition in map(_filter, parts) if condition]
@@ -175,10 +239,14 @@ def _filter(node: Expr) -> Filter:  # noqa: PLR0911 - one a node
             return entry.contains(key, text)
         case Within():
             return _within(node)
+        case Linked(key, ids):
+            return _joined(entry.one_of([f"{key}{entry.SEPARATOR}{id_}" for id_ in ids]))
         case Present(key, ranged):
             return entry.has_range(key) if ranged else entry.starts_with(key + entry.SEPARATOR)
-        case _:
+        case InCompartment() | OfType() | HasId() | Updated():
             return _field(node)
+        case Chain() | Has() | Concept() | Under():
+            raise ValueError("what needs other resources is resolved before")
 
 
 def _field(node: InCompartment | OfType | HasId | Updated) -> Filter:
@@ -201,8 +269,7 @@ def _choice(parts: tuple[Expr, ...]) -> Filter:
     others = [_filter(part) for part in parts if not isinstance(part, Equals)]
     if not all(others):
         return {}
-    if equal:
-        others.insert(0, entry.one_of(equal) if len(equal) > 1 else entry.equals(equal[0]))
+    others[:0] = entry.one_of(equal)
     return others[0] if len(others) == 1 else {"$or": others}
 
 

@@ -45,7 +45,7 @@ def _value(row: Mapping[str, Any], field: str) -> str | float | None:
 
 def seal(position: Position, query: Query, secret: bytes) -> str:
     """The value of `_cursor` for the next page of `query`."""
-    payload = msgspec.json.encode([position.values, position.seen])
+    payload = msgspec.json.encode([position.values, position.seen, position.group])
     return urlsafe_b64encode(_mac(payload, query, secret) + payload).decode().rstrip("=")
 
 
@@ -58,10 +58,10 @@ def unseal(text: str, query: Query, secret: bytes) -> Position:
     mac, payload = sealed[:_MAC], sealed[_MAC:]
     if not hmac.compare_digest(mac, _mac(payload, query, secret)):
         raise BadRequest("Parameter _cursor is not one that this server gave for these parameters; start with page one")
-    values, seen = msgspec.json.decode(payload)
-    return Position(tuple(values), tuple(seen))
+    values, seen, group = msgspec.json.decode(payload)
+    return Position(tuple(values), tuple(seen), None if group is None else (group[0], group[1]))
 
 
 def _mac(payload: bytes, query: Query, secret: bytes) -> bytes:
-    asked = msgspec.json.encode([query.type, query.applied])
+    asked = msgspec.json.encode([query.type, query.compartment, query.applied])
     return hmac.digest(secret, len(asked).to_bytes(4, "big") + asked + payload, sha256)[:_MAC]

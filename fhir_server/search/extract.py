@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -27,7 +27,8 @@ _REFERENCE = re.compile(rb'"reference":"([^"#][^"]*)"')
 class Extracted:
     """What is stored beside a resource to find it by; BSON-ready, each value once.
 
-    `index`: entries `Type.param|value`. `ranges`: `{"k": "Type.param", "lo": …, "hi": …}` (milliseconds or floats).
+    `index`: entries `Type.param|value`; `rare`: those of them that are seldom asked for. `ranges`:
+    `{"k": "Type.param", "lo": …, "hi": …}` (milliseconds or floats).
     `sort`: scalars by parameter code, null where the resource has no value. `compartments`: `Patient/1`.
     `references`: `Type/id` of the resources of this server that its reference parameters point to.
     """
@@ -37,6 +38,7 @@ class Extracted:
     sort: dict[str, str | float | None]
     compartments: list[str]
     references: list[str]
+    rare: list[str] = field(default_factory=list)
 
 
 def extract(resource: dict[str, Any], base_url: str) -> Extracted:
@@ -54,6 +56,7 @@ def extract(resource: dict[str, Any], base_url: str) -> Extracted:
         sort=sink.sort,
         compartments=list(dict.fromkeys(sink.compartments)),
         references=list(dict.fromkeys(sink.references)),
+        rare=list(dict.fromkeys(sink.rare)),
     )
 
 

@@ -10,63 +10,88 @@ from fhir_server.search.extract import Extracted
 from fhir_server.search.tree import (
     All,
     Any_,
+    Chain,
+    Concept,
     Contains,
     Equals,
     Expr,
+    Has,
     HasId,
     InCompartment,
+    Linked,
     Not,
     OfType,
     Present,
     StartsWith,
+    Under,
     Updated,
     Within,
 )
 
 
-def matches(tree: Expr, extracted: Extracted, *, type_: str, id_: str, updated: int) -> bool:
+def supports(tree: Expr) -> bool:
+    """Whether a tree can be read in memory from one resource's entries: it needs no other resource."""
+    match tree:
+        case All(parts) | Any_(parts):
+            return all(map(supports, parts))
+        case Not(part):
+            return supports(part)
+        case Chain() | Has() | Concept() | Under():
+            return False
+    return True
+
+
+def matches(  # noqa: PLR0911 - one a node
+    tree: Expr, extracted: Extracted, *, type_: str, id_: str, updated: int
+) -> bool:
     """Whether a resource that is not deleted, with these entries and last updated at `updated` (microseconds),
-    satisfies the tree."""
-
-    def holds(node: Expr) -> bool:  # noqa: PLR0911 - one a node
-        match node:
-            case All(parts):
-                return all(map(holds, parts))
-            case Any_(parts):
-                return any(map(holds, parts))
-            case Not(part):
-                return not holds(part)
-            case InCompartment(key):
-                return key in extracted.compartments
-            case OfType(types):
-                return type_ in types
-            case HasId(keys):
-                return f"{type_}/{id_}" in keys
-            case Updated(low, high):
-                return (low is None or low <= updated) and (high is None or updated <= high)
-            case _:
-                return _has_entry(node, extracted)
-
-    return holds(tree)
+    satisfies the tree. Raises ValueError for a tree that is not supported."""
+    match tree:
+        case All(parts):
+            return all(matches(part, extracted, type_=type_, id_=id_, updated=updated) for part in parts)
+        case Any_(parts):
+            return any(matches(part, extracted, type_=type_, id_=id_, updated=updated) for part in parts)
+        case Not(part):
+            return not matches(part, extracted, type_=type_, id_=id_, updated=updated)
+        case InCompartment(key):
+            return key in extracted.compartments
+        case OfType(types):
+            return type_ in types
+        case HasId(keys):
+            return f"{type_}/{id_}" in keys
+        case Updated(low, high):
+            return (low is None or low <= updated) and (high is None or updated <= high)
+        case Chain() | Has() | Concept() | Under():
+            raise ValueError("the tree needs other resources")
+    return _has_entry(tree, extracted)
 
 
-def _has_entry(node: Present | Equals | StartsWith | Contains | Within, extracted: Extracted) -> bool:
+def _has_entry(  # noqa: PLR0911 - one a node
+    node: Present | Equals | StartsWith | Contains | Within | Linked, extracted: Extracted
+) -> bool:
     match node:
         case Equals(wanted):
-            return wanted in extracted.index
+            return wanted in _held(extracted, wanted)
         case StartsWith(prefix):
-            return any(held.startswith(prefix) for held in extracted.index)
+            return any(held.startswith(prefix) for held in _held(extracted, prefix))
         case Contains(key, part):
             prefix = key + entry.SEPARATOR
             return any(
-                held.startswith(prefix) and part in held.split(entry.SEPARATOR, 2)[1] for held in extracted.index
+                held.startswith(prefix) and part in held.split(entry.SEPARATOR, 2)[1]
+                for held in _held(extracted, prefix)
             )
+        case Linked(key, ids):
+            return any(f"{key}{entry.SEPARATOR}{id_}" in extracted.index for id_ in ids)
         case Present(key, ranged=False):
-            return any(held.startswith(key + entry.SEPARATOR) for held in extracted.index)
+            return any(held.startswith(key + entry.SEPARATOR) for held in _held(extracted, key))
         case Present(key):
             return any(held["k"] in (key, key + entry.WIDE) for held in extracted.ranges)
         case Within(key):
             return any(held["k"] in (key, key + entry.WIDE) and _within(node, held) for held in extracted.ranges)
+
+
+def _held(extracted: Extracted, text: str) -> list[str]:
+    return extracted.rare if entry.is_rare(text) else extracted.index
 
 
 def _within(test: Within, held: dict[str, float]) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_server.model import Pairs
-from fhir_server.search.tree import EVERYTHING, Expr
+from fhir_server.search.tree import EVERYTHING, Expr, Linked
 from resources.outcome import Issue
 
 
@@ -28,6 +28,7 @@ class Query:
     `count` is the page's size, 0 for the number of matches only. `cursor` is the opaque `_cursor` as it came.
     `issues` are warnings for the answer's Bundle (lenient handling); `applied` are the pairs that took effect, for the
     self link, without `_cursor`. `total` is accurate, estimate, none, or None when the client did not say.
+    `compartment` (`Patient/1`) is the one that is searched, if any.
     """
 
     type: str | None
@@ -39,19 +40,26 @@ class Query:
     issues: tuple[Issue, ...] = ()
     applied: Pairs = ()
     total: str | None = None
+    compartment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page ended: the sort values of its last row, and the `_id`s already shown that have the same values."""
+    """Where a page ended: the sort values of its last row, and the `_id`s already shown that have the same values.
+    `group` is the first and last of the resources whose referrers were gone through."""
 
     values: tuple[str | float | None, ...]
     seen: tuple[str, ...]
+    group: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One query of the `resources` collection: `find(filter).sort(sort).hint(hint).limit(limit)`.
+
+    Where `residual` is given, it must hold too: links that lead to so many resources that they are tested row by row.
+    `groups` says that the rows come in groups of the resources that they refer to, which are asked for one after
+    another: each of `filter` and the entries of its `Linked`.
 
     `limit` is one more than the page (`size`), so that the reader knows whether there is a next page; it then asks
     `cursor.advance(plan, rows of the page)` for the `Position` of the next link. Rows must carry `_id` and the fields
@@ -63,6 +71,8 @@ class Plan:
     hint: str
     size: int
     position: Position | None = None
+    residual: Expr | None = None
+    groups: Linked | None = None
 
     @property
     def limit(self) -> int:

@@ -6,10 +6,25 @@ Rule: `restrict` is always the last, and what crosses to another type is restric
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import product
 from math import prod
 
-from fhir_server.search.tree import EVERYTHING, All, Any_, Expr, OfType, Within, all_of, any_of
+from fhir_server.search.query import Query
+from fhir_server.search.tree import (
+    EVERYTHING,
+    All,
+    Any_,
+    Chain,
+    Expr,
+    Has,
+    Link,
+    Not,
+    OfType,
+    Within,
+    all_of,
+    any_of,
+)
 from resources.registry import RESOURCE_TYPES
 
 Limit = Callable[[str], Expr]
@@ -21,7 +36,14 @@ MOST_CHOICES = 16
 
 
 def restrict(tree: Expr, type_: str | None, limit: Limit, types: tuple[str, ...] = ()) -> Expr:
-    """`tree` with the caller's limit planted. With `type_` None, each of `types` (empty: all) under its own limit."""
+    """`tree` with the caller's limit planted, here and behind every link. With `type_` None, each of `types` (empty:
+    all) under its own limit."""
+
+    def behind(link: Link) -> Link:
+        inner_type = link.target if isinstance(link, Chain) else link.source
+        return replace(link, inner=restrict(link.inner, inner_type, limit))
+
+    tree = map_links(tree, behind)
     if type_ is not None:
         return all_of(OfType((type_,)), tree, limit(type_))
     by_limit: dict[Expr, list[str]] = {}
@@ -30,6 +52,25 @@ def restrict(tree: Expr, type_: str | None, limit: Limit, types: tuple[str, ...]
     if not types and list(by_limit) == [EVERYTHING]:
         return tree
     return all_of(tree, any_of(*(all_of(OfType(tuple(names)), limit_) for limit_, names in by_limit.items())))
+
+
+def restricted(query: Query, limit: Limit) -> Expr:
+    """The tree of a query with the caller's limit planted."""
+    return restrict(query.tree, query.type, limit, query.types)
+
+
+def map_links(tree: Expr, change: Callable[[Link], Expr]) -> Expr:
+    """`tree` with each link to another resource replaced by what `change` makes of it; not those behind links."""
+    match tree:
+        case All(parts):
+            return All(tuple(map_links(part, change) for part in parts))
+        case Any_(parts):
+            return Any_(tuple(map_links(part, change) for part in parts))
+        case Not(part):
+            return Not(map_links(part, change))
+        case Chain() | Has():
+            return change(tree)
+    return tree
 
 
 def join_ranges(tree: Expr, single: Iterable[str]) -> Expr:

@@ -2,11 +2,15 @@
 
 Rule: leaves hold search entries and values already normalized, as the extractor writes them; a node that crosses to
 another resource type is visited by `rewrite.map_links`. Nothing here knows MongoDB.
+
+`Chain`, `Has`, `Concept` and `Under` need other resources: `store.links` replaces them by leaves where it can, and
+tests the other links row by row.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,71 @@ class Within:
     high_to: float | None = None
 
 
-Expr = All | Any_ | Not | InCompartment | OfType | HasId | Updated | Present | Equals | StartsWith | Contains | Within
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The index has the entry of `key` for one of these resources (`Patient/1`). `many` says that a resource may have
+    several entries of `key`."""
+
+    key: str
+    ids: tuple[str, ...]
+    many: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The reference parameter `key` (`Observation.subject`) leads to a resource of type `target` that satisfies
+    `inner`. `name` is what the client wrote, for the words of an error."""
+
+    key: str
+    target: str
+    inner: Expr
+    many: bool
+    name: str = field(default="", compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Has:
+    """A resource of type `source` that satisfies `inner` refers to this one by its reference parameter `key`."""
+
+    source: str
+    key: str
+    inner: Expr
+    name: str = field(default="", compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """A token of `key` is in the value set `value`, or is, or is above or below, the code `value` of `system`.
+
+    `fold` says whether codes of this parameter are compared without case. `name` as in `Chain`.
+    """
+
+    key: str
+    relation: Literal["in", "above", "below"]
+    system: str
+    value: str
+    fold: bool
+    name: str = field(default="", compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Under:
+    """The reference parameter `key` leads to the resource `id` (`Location/1`) or to one below it (`up`: above it) in
+    the hierarchy that `parent` (`Location.partof`), a reference parameter of its type, makes."""
+
+    key: str
+    parent: str
+    id: str
+    up: bool
+    many: bool
+    name: str = field(default="", compare=False, repr=False)
+
+
+Leaf = InCompartment | OfType | HasId | Updated | Present | Equals | StartsWith | Contains | Within | Linked
+Link = Chain | Has
+Lookup = Concept | Under
+"""What stands for tokens or references that are looked up before the search."""
+Expr = All | Any_ | Not | Leaf | Link | Lookup
 
 EVERYTHING: Expr = All(())
 NOTHING: Expr = Any_(())

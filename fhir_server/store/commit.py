@@ -22,7 +22,6 @@ from pymongo.errors import BulkWriteError
 from fhir_server.access.limits import Access
 from fhir_server.document import layout
 from fhir_server.model import Commit, Condition, Version
-from fhir_server.search import compile as compiling
 from fhir_server.store import admission, blobs, reader
 from fhir_server.store.database import Database, Document
 from fhir_server.store.encoding import Draft, Encoded
@@ -206,9 +205,10 @@ def _claim_id(key: str) -> str:
 
 async def _check_conditions(db: Database, session: AsyncClientSession, prepared: Prepared) -> None:
     for condition in prepared.commit.conditions:
-        plan = compiling.condition_plan(condition.type, condition.tree, prepared.access.limit)
-        page = await reader.run_within(db, plan, session)
-        found = [version.id for version in page.versions]
+        versions = await reader.matching_within(
+            prepared.access, db, session, condition.type, condition.tree, most=1
+        )
+        found = [version.id for version in versions]
         if found != ([] if condition.found is None else [condition.found]):
             raise ConditionChanged(condition)
 

@@ -1,6 +1,6 @@
 """Reads: one version, a history, the rows of a plan.
 
-Rule: `run` is the only loop over a search's cursor, and memory is bounded by the page.
+Rule: a search's memory is bounded by its page; links to other resources are resolved by `links` before.
 History merges `resources` and `versions` by keyset: newest first, then by key.
 """
 
@@ -13,23 +13,22 @@ from typing import Final, NamedTuple
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.asynchronous.cursor import AsyncCursor
 
 from fhir_server.access.limits import Access
 from fhir_server.document import codec, layout
 from fhir_server.model import Version
+from fhir_server.search import compile as compiling
 from fhir_server.search import cursor
-from fhir_server.search.query import Plan, Position
+from fhir_server.search.query import Plan, Query
+from fhir_server.search.rewrite import restrict, restricted
+from fhir_server.search.tree import Expr
+from fhir_server.store import grouped, links
 from fhir_server.store.database import Database, Document, translated
+from fhir_server.store.rows import PAGE_BYTES, SEARCH_MILLISECONDS, Page, take
 from resources.outcome import Unprocessable
 
 MANY_KEYS: Final = 1_000
 """Keys in one query."""
-SEARCH_MILLISECONDS: Final = 30_000
-"""A search that takes longer is ended, in MongoDB too."""
-PAGE_BYTES: Final = 32 * 1024 * 1024
-"""A page whose resources exceed it ends there, whatever `_count` asks for."""
-ROWS_AT_ONCE: Final = 25
 COUNT_MILLISECONDS: Final = 5_000
 """A count that takes longer is refused."""
 
@@ -49,14 +48,6 @@ class HistoryPage:
     versions: tuple[Version, ...]
     more: HistoryPoint | None
     total: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The rows of a plan in its order; `next` is where the next page begins, None on the last one."""
-
-    versions: tuple[Version, ...]
-    next: Position | None
 
 
 async def read(access: Access, db: Database, type_: str, id_: str) -> Version | None:
@@ -91,53 +82,77 @@ async def vread(access: Access, db: Database, type_: str, id_: str, version: int
     return None if document is None else codec.to_version(document)
 
 
-async def run(access: Access, db: Database, plan: Plan) -> Page:
-    """The rows of a plan, at most `plan.size`. Raises Unavailable."""
+async def search(access: Access, db: Database, query: Query, *, secret: bytes) -> Page:
+    """One page of a query under the caller's limits; `secret` opens its cursor.
+
+    Raises BadRequest for a cursor that is not the query's, Unprocessable (too costly), Unavailable.
+    """
     with translated():
-        return await run_within(db, plan, None)
+        tree = await links.resolve(db, restricted(query, access.limit))
+        return await _page(db, compiling.plan(query, tree, secret=secret), None)
 
 
-async def run_within(db: Database, plan: Plan, session: AsyncClientSession | None) -> Page:
+async def matching(access: Access, db: Database, type_: str, tree: Expr, *, most: int) -> tuple[Version, ...]:
+    """At most `most` resources of a type that satisfy `tree`, and one more where there are more."""
+    with translated():
+        return await matching_within(access, db, None, type_, tree, most=most)
+
+
+async def matching_within(
+    access: Access, db: Database, session: AsyncClientSession | None, type_: str, tree: Expr, *, most: int
+) -> tuple[Version, ...]:
     """The same inside a transaction, for conditions and guards; raises the driver's errors, which say whether the
     transaction can be tried again."""
-    found = db.resources.find(
-        plan.filter,
-        codec.PROJECTION,
-        sort=plan.sort or None,
-        hint=plan.hint,
-        limit=plan.limit,
-        session=session,
-        max_time_ms=SEARCH_MILLISECONDS,
-    )
-    rows, whole = await _rows(found, plan.limit)
-    more = not whole or len(rows) > plan.size
-    rows = rows[: plan.size]
+    resolved = await links.resolve(db, restrict(tree, type_, access.limit), session)
+    return (await _page(db, compiling.unordered(resolved, most), session, whole=True)).versions
+
+
+async def _page(db: Database, plan: Plan, session: AsyncClientSession | None, *, whole: bool = False) -> Page:
+    """The rows of a plan, at most `plan.size`; with `whole`, one more where there are more."""
+    if plan.groups is not None:
+        return await grouped.page(db, plan)
+    if plan.residual is not None:
+        rows, complete = await _walked(db, plan, session)
+    else:
+        found = db.resources.find(
+            plan.filter,
+            codec.PROJECTION,
+            sort=plan.sort or None,
+            hint=plan.hint,
+            limit=plan.limit,
+            session=session,
+            max_time_ms=SEARCH_MILLISECONDS,
+        )
+        rows, complete = await take(found, plan.limit)
+    more = not complete or len(rows) > plan.size
+    rows = rows if whole else rows[: plan.size]
     return Page(tuple(map(codec.to_version, rows)), cursor.advance(plan, rows) if more else None)
 
 
-async def _rows(found: AsyncCursor[Document], limit: int) -> tuple[list[Document], bool]:
-    """Up to `limit` rows, and whether that is all: not where they exceed PAGE_BYTES together before."""
+async def _walked(db: Database, plan: Plan, session: AsyncClientSession | None) -> tuple[list[Document], bool]:
+    """As `take`, of a plan whose rows are tested one batch after another."""
+    walk = links.Walk(db, plan, codec.WITH_ENTRIES, session, milliseconds=SEARCH_MILLISECONDS)
     rows: list[Document] = []
     size = 0
-    while len(rows) < limit:
-        wanted = min(ROWS_AT_ONCE, limit - len(rows))
-        some = await found.to_list(wanted)
-        rows += some
-        if len(some) < wanted:
+    while len(rows) < plan.limit:
+        some = await walk.more()
+        if some is None:
             return rows, True
+        rows += some[: plan.limit - len(rows)]
         size += sum(len(row.get(layout.TEXT, b"")) for row in some)
-        if size > PAGE_BYTES and len(rows) < limit:
-            await found.close()
+        if size > PAGE_BYTES and rows:
             return rows, False
     return rows, True
 
 
-async def count(access: Access, db: Database, plan: Plan) -> int:
+async def count(access: Access, db: Database, query: Query) -> int:
     """How many rows match, without limit. Raises Unprocessable (too costly) after COUNT_MILLISECONDS, Unavailable."""
     try:
-        with translated():
-            return await db.resources.count_documents(plan.filter, hint=plan.hint, maxTimeMS=COUNT_MILLISECONDS)
-    except Unprocessable as error:
+        async with asyncio.timeout(COUNT_MILLISECONDS / 1000 + 1):
+            with translated():
+                tree = await links.resolve(db, restricted(query, access.limit))
+                return await links.count(db, compiling.unordered(tree, 0), milliseconds=COUNT_MILLISECONDS)
+    except (Unprocessable, TimeoutError) as error:
         raise Unprocessable(
             "Counting the matches takes too long. Narrow the search, or ask without _total=accurate.", code="too-costly"
         ) from error
@@ -215,7 +230,7 @@ class _Half:
         found = self.collection.find(
             wanted, codec.PROJECTION, sort=order, hint=index, limit=limit, max_time_ms=SEARCH_MILLISECONDS
         )
-        return await _rows(found, limit)
+        return await take(found, limit)
 
     def _period(self, since: int | None, at: tuple[int, int] | None, before: HistoryPoint | None) -> Document:
         bounds: Document = {}

@@ -134,7 +134,7 @@ async def test_unknown_parameters_are_refused_or_told(client: httpx.AsyncClient,
         "_lastUpdated=x",
         "_id=a_b",
         "_cursor=AAAA",
-        "subject.name=x",
+        "subject:Patient.nose=x",
         "_total=some",
     ],
 )

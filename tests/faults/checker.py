@@ -112,7 +112,8 @@ def _derived_problems(document: Document, base_url: str) -> Iterator[str]:
     if _plain(document[layout.TREE]) != _plain(resource):
         yield f"{key}: tree and text differ"
     extracted = extract(resource, base_url)
-    if document[layout.INDEX] != extracted.index or document[layout.RANGES] != extracted.ranges:
+    held = document[layout.INDEX], document.get(layout.RARE, []), document[layout.RANGES]
+    if held != (extracted.index, extracted.rare, extracted.ranges):
         yield f"{key}: entries and text differ"
 
 

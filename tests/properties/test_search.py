@@ -20,7 +20,7 @@ from fhir_server.search import cursor, grammar
 from fhir_server.search.extract import Extracted, extract
 from fhir_server.search.match import matches
 from fhir_server.search.query import Plan, Query
-from fhir_server.search.rewrite import restrict
+from fhir_server.search.rewrite import restrict, restricted
 from fhir_server.search.sort import sortable
 from fhir_server.search.tree import EVERYTHING, NOTHING, Any_, Equals, Expr, InCompartment, Not, Within
 from resources.parameters import BASE
@@ -60,6 +60,7 @@ class Stored:
             layout.TYPE: self.type,
             layout.UPDATED: self.updated,
             layout.INDEX: self.extracted.index,
+            **({layout.RARE: self.extracted.rare} if self.extracted.rare else {}),
             layout.RANGES: self.extracted.ranges,
             layout.SORT: self.extracted.sort,
             layout.COMPARTMENTS: self.extracted.compartments,
@@ -278,10 +279,10 @@ def test_mongodb_finds_what_the_matcher_finds(corpus: Corpus, asked: Asked, limi
     query = read(*asked)
     tree = restrict(query.tree, query.type, lambda _type: limit, query.types)
     expected = {f"{one.type}/{one.id}" for one in corpus.resources if one.satisfies(tree)}
-    found = [row["_id"] for row in corpus.rows(compiling.plan(query, lambda _type: limit, secret=SECRET))]
+    found = [row["_id"] for row in corpus.rows(compiling.plan(query, tree, secret=SECRET))]
     assert set(found) == expected
     assert len(found) == len(expected)
-    counting = compiling.count_plan(query, lambda _type: limit)
+    counting = compiling.unordered(tree, 0)
     assert corpus.collection.count_documents(counting.filter, hint=counting.hint) == len(expected)
 
 
@@ -289,11 +290,11 @@ def test_mongodb_finds_what_the_matcher_finds(corpus: Corpus, asked: Asked, limi
 @given(asked=queries(), size=st.integers(1, 7))
 def test_pages_are_the_whole_in_order_each_row_once(corpus: Corpus, asked: Asked, size: int) -> None:
     query = read(*asked)
-    whole = corpus.rows(compiling.plan(query, lambda _type: EVERYTHING, secret=SECRET))
+    whole = corpus.rows(compiling.plan(query, restricted(query, lambda _type: EVERYTHING), secret=SECRET))
     query = replace(query, count=size)
     paged: list[Json] = []
     while len(paged) <= len(whole):
-        plan = compiling.plan(query, lambda _type: EVERYTHING, secret=SECRET)
+        plan = compiling.plan(query, restricted(query, lambda _type: EVERYTHING), secret=SECRET)
         found = corpus.rows(plan)
         paged += found[:size]
         if len(found) <= size:

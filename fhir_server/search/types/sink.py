@@ -11,11 +11,12 @@ from typing import Any
 class Sink:
     """The entries of one resource in the making."""
 
-    __slots__ = ("base_url", "compartments", "index", "ranges", "references", "sort")
+    __slots__ = ("base_url", "compartments", "index", "ranges", "rare", "references", "sort")
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
         self.index: list[str] = []
+        self.rare: list[str] = []
         self.ranges: list[dict[str, Any]] = []
         self.sort: dict[str, str | float | None] = {}
         self.compartments: list[str] = []

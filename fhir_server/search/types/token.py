@@ -90,13 +90,14 @@ def emitter(leaf: Leaf) -> Emitter | None:
 def identifier(key: str) -> Emitter:
     """What takes Identifiers, for tokens and for references' `:identifier`."""
     system_key = entry.system_key(key)
+    is_rare = entry.is_rare(key)
 
     def emit(sink: Sink, held: dict[str, Any]) -> None:
         text, system = held.get("value"), held.get("system")
         if text is not None:
-            sink.index.append(entry.token(key, text, system or ""))
+            (sink.rare if is_rare else sink.index).append(entry.token(key, text, system or ""))
         if system is not None:
-            sink.index.append(entry.exact(system_key, system))
+            sink.rare.append(entry.exact(system_key, system))
 
     return emit
 
@@ -105,19 +106,23 @@ def _coding(leaf: Leaf) -> Emitter:
     key = leaf.key
 
     def emit(sink: Sink, held: dict[str, Any]) -> None:
-        sink.index.extend(_coding_entries(key, held.get("code"), held.get("system")))
+        code, system = held.get("code"), held.get("system")
+        if code is not None:
+            sink.index.append(_entry(key, code, system))
+        if system is not None:
+            sink.rare.append(_system_entry(key, system))
 
     return emit
 
 
 @lru_cache(maxsize=16384)  # a hospital's codes are few
-def _coding_entries(key: str, code: str | None, system: str | None) -> tuple[str, ...]:
-    found = []
-    if code is not None:
-        found.append(entry.token(key, code.casefold(), system or ""))
-    if system is not None:
-        found.append(entry.exact(entry.system_key(key), system))
-    return tuple(found)
+def _entry(key: str, code: str, system: str | None) -> str:
+    return entry.token(key, code.casefold(), system or "")
+
+
+@lru_cache(maxsize=4096)
+def _system_entry(key: str, system: str) -> str:
+    return entry.exact(entry.system_key(key), system)
 
 
 def _concept(leaf: Leaf) -> Emitter:
@@ -170,8 +175,10 @@ def _code(leaf: Leaf) -> Emitter:
     implied = implied_system(leaf.type, leaf.parameter) is not None
 
     def emit(sink: Sink, held: str) -> None:
-        entries = _coding_entries(key, held, systems.get(held))
-        sink.index.extend(entries[:1] if implied else entries)
+        system = systems.get(held)
+        sink.index.append(_entry(key, held, system))
+        if system is not None and not implied:
+            sink.rare.append(_system_entry(key, system))
         if scalar is not None:
             sink.least(scalar, held.casefold())
 

@@ -4,11 +4,12 @@ from typing import Any
 
 from fhir_server.access.limits import Access
 from fhir_server.model import Change, Commit, Condition, Json, Version
-from fhir_server.search import compile as compiling
 from fhir_server.search import grammar
-from fhir_server.search.query import Plan
+from fhir_server.search.query import Query
 from fhir_server.search.tree import Expr
+from fhir_server.store import reader
 from fhir_server.store.committer import Committer
+from fhir_server.store.database import Database
 from resources.parameters import BASE
 
 ACCESS = Access.system("tests")
@@ -38,6 +39,11 @@ async def commit(committer: Committer, *changes: Change, conditions: tuple[Condi
 
 def tree(type_: str, **criteria: str) -> Expr:
     """The search tree of criteria such as identifier="a|1"."""
+    return query(type_, **criteria).tree
+
+
+def query(type_: str, **criteria: str) -> Query:
+    """The search of such criteria."""
     return grammar.parse(
         type_,
         tuple(criteria.items()),
@@ -47,11 +53,12 @@ def tree(type_: str, **criteria: str) -> Expr:
         default_count=20,
         max_count=1000,
         now_ms=0,
-    ).tree
+    )
 
 
-def plan(type_: str, **criteria: str) -> Plan:
-    return compiling.condition_plan(type_, tree(type_, **criteria), ACCESS.limit)
+async def matching(db: Database, type_: str, *, most: int = 1, **criteria: str) -> tuple[Version, ...]:
+    """The resources that the criteria find: at most `most`, and one more where there are more."""
+    return await reader.matching(ACCESS, db, type_, tree(type_, **criteria), most=most)
 
 
 def condition(found: str | None, **criteria: str) -> Condition:

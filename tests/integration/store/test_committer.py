@@ -2,6 +2,7 @@
 
 import asyncio
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from fhir_server.store.committer import Committer, ConditionChanged, VersionChan
 from fhir_server.store.database import Database
 from resources import json_codec
 from resources.outcome import PayloadTooLarge, Unavailable
-from tests.integration.store.changes import ACCESS, BASE_URL, commit, condition, created, deleted, plan, replaced
+from tests.integration.store.changes import ACCESS, BASE_URL, commit, condition, created, deleted, matching, replaced
 
 
 async def test_a_new_resource_is_version_one(db: Database, committer: Committer) -> None:
@@ -72,7 +73,7 @@ async def test_delete_leaves_a_tombstone_that_cannot_be_found_and_update_brings_
     gone = await commit(committer, deleted(first))
     assert (gone.version, gone.deleted) == (2, True)
     assert await reader.read(ACCESS, db, "Patient", "a") == gone
-    assert not (await reader.run(ACCESS, db, plan("Patient", identifier="s|1"))).versions
+    assert not await matching(db, "Patient", identifier="s|1")
     back = await commit(committer, replaced(gone))
     assert (back.version, back.deleted) == (3, False)
     stored = [await reader.vread(ACCESS, db, "Patient", "a", number) for number in (1, 2, 3)]
@@ -154,13 +155,13 @@ async def test_two_processes_update_the_same_resources_and_lose_nothing(db: Data
 
 
 async def test_a_hundred_equal_conditional_creates_make_one(db: Database, committer: Committer) -> None:
-    criteria = {"identifier": "urn:x|1"}
+    criteria: dict[str, Any] = {"identifier": "urn:x|1"}
 
     async def create(number: int) -> str:
         while True:
-            page = await reader.run(ACCESS, db, plan("Patient", **criteria))
-            if page.versions:
-                return page.versions[0].id
+            versions = await matching(db, "Patient", **criteria)
+            if versions:
+                return versions[0].id
             change = created(f"n{number}", identifier=[{"system": "urn:x", "value": "1"}])
             try:
                 return (await commit(committer, change, conditions=(condition(None, **criteria),))).id

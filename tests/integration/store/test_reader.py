@@ -11,7 +11,7 @@ from fhir_server.store import reader
 from fhir_server.store.committer import Committer
 from fhir_server.store.database import Database
 from fhir_server.store.reader import HistoryPoint
-from tests.integration.store.changes import ACCESS, commit, created, deleted, plan, replaced
+from tests.integration.store.changes import ACCESS, commit, created, deleted, query, replaced
 
 
 async def some_history(committer: Committer) -> list[Version]:
@@ -116,14 +116,15 @@ async def test_at_gives_what_was_current_in_the_interval(db: Database, committer
     assert await current(0, fourth.updated) == [fourth, third, second, first]
 
 
-async def test_a_plan_gives_its_rows_and_the_position_of_the_next_page(db: Database, committer: Committer) -> None:
+async def test_a_search_gives_its_rows_and_the_position_of_the_next_page(db: Database, committer: Committer) -> None:
     for number in range(4):
         await commit(committer, created(f"n{number}", identifier=[{"system": "s", "value": "1"}]))
-    page = await reader.run(ACCESS, db, plan("Patient", identifier="s|1"))
+    asked = query("Patient", identifier="s|1", _count="2")
+    page = await reader.search(ACCESS, db, asked, secret=b"s")
     assert len(page.versions) == 2
     assert page.next is not None
-    assert await reader.count(ACCESS, db, plan("Patient", identifier="s|1")) == 4
-    assert await reader.count(ACCESS, db, plan("Patient", identifier="s|2")) == 0
+    assert await reader.count(ACCESS, db, asked) == 4
+    assert await reader.count(ACCESS, db, query("Patient", identifier="s|2")) == 0
 
 
 @pytest.mark.parametrize(

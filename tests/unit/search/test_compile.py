@@ -9,6 +9,7 @@ import pytest
 from fhir_server.search import compile as compiling
 from fhir_server.search import cursor, grammar
 from fhir_server.search.query import Plan, Position, Query
+from fhir_server.search.rewrite import restricted
 from fhir_server.search.tree import EVERYTHING, NOTHING, All, Expr, InCompartment, Within
 from resources.outcome import BadRequest
 from resources.parameters import BASE
@@ -24,7 +25,8 @@ def query(type_: str | None, *pairs: tuple[str, str]) -> Query:
 
 
 def plan(type_: str | None, *pairs: tuple[str, str], limit: Expr = EVERYTHING) -> Plan:
-    return compiling.plan(query(type_, *pairs), lambda _type: limit, secret=SECRET)
+    asked = query(type_, *pairs)
+    return compiling.plan(asked, restricted(asked, lambda _type: limit), secret=SECRET)
 
 
 def test_a_token_needs_nothing_but_its_entry() -> None:
@@ -87,7 +89,8 @@ def test_the_callers_limit_is_planted_last() -> None:
 
 def test_over_all_types_each_type_has_its_own_limit() -> None:
     limits = {"Patient": InCompartment("Patient/1")}
-    found = compiling.plan(query(None), lambda type_: limits.get(type_, NOTHING), secret=SECRET)
+    asked = query(None)
+    found = compiling.plan(asked, restricted(asked, lambda type_: limits.get(type_, NOTHING)), secret=SECRET)
     assert found.filter == {"$and": [{"type": "Patient"}, {"compartments": "Patient/1"}, ALIVE]}
 
 
@@ -121,14 +124,14 @@ def test_every_order_is_total_but_for_ties_in_time() -> None:
 
 
 def test_a_condition_looks_at_two_rows() -> None:
-    found = compiling.condition_plan("Patient", query("Patient", ("identifier", "s|1")).tree, lambda _type: EVERYTHING)
-    assert found.size == 2
+    found = compiling.unordered(restricted(query("Patient", ("identifier", "s|1")), lambda _type: EVERYTHING), 1)
+    assert found.limit == 2
     assert found.sort == ()
     assert found.hint == "iU"
 
 
 def test_a_count_is_answered_from_the_index_alone() -> None:
-    found = compiling.count_plan(query("Patient", ("gender", "male")), lambda _type: EVERYTHING)
+    found = compiling.unordered(restricted(query("Patient", ("gender", "male")), lambda _type: EVERYTHING), 0)
     assert list(found.filter) == ["index"]
 
 
@@ -137,11 +140,11 @@ def test_a_count_is_answered_from_the_index_alone() -> None:
 
 def test_the_next_page_goes_on_behind_the_last_row_without_its_ties() -> None:
     asked = query("Patient", ("identifier", "s|1"))
-    first = compiling.plan(asked, lambda _type: EVERYTHING, secret=SECRET)
+    first = compiling.plan(asked, restricted(asked, lambda _type: EVERYTHING), secret=SECRET)
     at = cursor.advance(first, [{"_id": "P/1", "lastUpdated": 7}, {"_id": "P/2", "lastUpdated": 8}])
     assert at == Position((8,), ("P/2",))
     asked = replace(asked, cursor=cursor.seal(at, asked, SECRET))
-    second = compiling.plan(asked, lambda _type: EVERYTHING, secret=SECRET)
+    second = compiling.plan(asked, restricted(asked, lambda _type: EVERYTHING), secret=SECRET)
     assert second.position == at
     assert second.filter["$and"][1:] == [{"lastUpdated": {"$gte": 8}}, {"_id": {"$nin": ["P/2"]}}]
     assert cursor.advance(second, [{"_id": "P/3", "lastUpdated": 8}]) == Position((8,), ("P/2", "P/3"))
@@ -149,7 +152,7 @@ def test_the_next_page_goes_on_behind_the_last_row_without_its_ties() -> None:
 
 def test_a_cursor_carries_missing_values() -> None:
     asked = query("Patient", ("_sort", "birthdate"))
-    found = compiling.plan(asked, lambda _type: EVERYTHING, secret=SECRET)
+    found = compiling.plan(asked, restricted(asked, lambda _type: EVERYTHING), secret=SECRET)
     at = cursor.advance(found, [{"_id": "P/1", "sort": {"birthdate": None}, "lastUpdated": 5}])
     assert cursor.unseal(cursor.seal(at, asked, SECRET), asked, SECRET) == Position((None, 5), ("P/1",))
 

@@ -39,9 +39,7 @@ def test_an_observation() -> None:
     assert extract(observation, BASE_URL) == Extracted(
         index=[
             "Observation.code|8480-6|http://loinc.org",
-            "Observation.code:system|http://loinc.org",
             "Observation.combo-code|8480-6|http://loinc.org",
-            "Observation.combo-code:system|http://loinc.org",
             "Observation.encounter|Encounter/3",
             "Observation.subject|Patient/1",
             "Observation.patient|Patient/1",
@@ -52,6 +50,7 @@ def test_an_observation() -> None:
         sort={"date": 0, "status": "final", "value-date": None},
         compartments=["Encounter/3", "Patient/1", "Practitioner/2"],
         references=["Encounter/3", "Patient/1", "Practitioner/2"],
+        rare=["Observation.code:system|http://loinc.org", "Observation.combo-code:system|http://loinc.org"],
     )
 
 

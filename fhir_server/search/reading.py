@@ -1,0 +1,39 @@
+"""What the pairs of a query have said so far: the state that the grammar and the result parameters fill.
+
+Rule: lives for one parse only; what comes out is the frozen `Query`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fhir_server.search.criteria import Asking
+from fhir_server.search.query import SortKey
+from fhir_server.search.tree import Expr
+from resources.outcome import Issue
+
+
+@dataclass(slots=True)
+class Reading:
+    """`type` is None at the root, where `types` are those that `_type` named."""
+
+    type: str | None
+    asking: Asking
+    strict: bool
+    max_count: int
+    count: int
+    types: tuple[str, ...] = ()
+    tests: list[Expr] = field(default_factory=list)
+    sort: tuple[SortKey, ...] = ()
+    total: str | None = None
+    cursor: str | None = None
+    applied: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[Issue] = field(default_factory=list)
+    errors: list[Issue] = field(default_factory=list)
+
+    def leave_out(self, reason: str) -> None:
+        """Strict: an error; lenient: a warning."""
+        if self.strict:
+            self.errors.append(Issue("error", "not-supported", reason))
+        else:
+            self.warnings.append(Issue("warning", "not-supported", f"{reason}; it was left out"))

@@ -1,0 +1,70 @@
+"""A page of what refers to many resources: gone through in groups of these, each in the order of the last update.
+
+Rule: for searches without `_sort` only. A group's bounds are in the cursor, so that a page goes on where the last one
+ended whatever was written meanwhile; a row that refers into several groups is shown with the first.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import Final
+
+from fhir_server.document import codec, layout
+from fhir_server.search import compile as compiling
+from fhir_server.search.query import Plan, Position
+from fhir_server.store.database import Database, Document
+from fhir_server.store.rows import SEARCH_MILLISECONDS, Page, take
+
+FIRST: Final = 20
+LARGEST: Final = compiling.MERGED
+"""Resources of a group: few at first, as many as MongoDB merges in order at most."""
+
+
+async def page(db: Database, plan: Plan) -> Page:
+    """The rows of a plan that has groups. Raises the driver's errors."""
+    if plan.groups is None:
+        raise ValueError("the plan has no groups")
+    ids = plan.groups.ids
+    rows: list[Document] = []
+    position, size = plan.position, FIRST
+    start = 0 if position is None or position.group is None else bisect_left(ids, position.group[0])
+    while start < len(ids):
+        if position is not None and position.group is not None:
+            end = bisect_right(ids, position.group[1])
+        else:
+            end = min(start + size, len(ids))
+        if end > start:
+            some, whole = await _of_group(db, plan, start, end, position, plan.limit - len(rows))
+            rows += some
+            if not whole or len(rows) >= plan.limit:
+                kept = rows[: plan.size]
+                reached = _reached(kept, some, (ids[start], ids[end - 1]), position)
+                return Page(tuple(map(codec.to_version, kept)), reached)
+        start, position, size = end, None, min(size * 2, LARGEST)
+    return Page(tuple(map(codec.to_version, rows)), None)
+
+
+async def _of_group(
+    db: Database, plan: Plan, start: int, end: int, position: Position | None, limit: int
+) -> tuple[list[Document], bool]:
+    ids = plan.groups.ids if plan.groups is not None else ()
+    conditions = compiling.group_filter(plan, ids[start:end], ids[:start], position)
+    found = db.resources.find(
+        conditions, codec.PROJECTION, sort=compiling.OLDEST_FIRST, hint=plan.hint, limit=limit,
+        max_time_ms=SEARCH_MILLISECONDS,
+    )  # fmt: skip
+    return await take(found, limit)
+
+
+def _reached(
+    kept: list[Document], some: list[Document], group: tuple[str, str], position: Position | None
+) -> Position:
+    """Where the page ends: in the group from its first to its last, of which `some` rows were read."""
+    shown = [row for row in kept if any(row is one for one in some)]
+    if not shown:  # the first row of this group is the one too many
+        return Position((), (), group)
+    updated = int(shown[-1][layout.UPDATED])
+    seen = [row[layout.ID] for row in shown if int(row[layout.UPDATED]) == updated]
+    if position is not None and position.values == (updated,):
+        seen = [*position.seen, *seen]
+    return Position((updated,), tuple(seen), group)

@@ -1,0 +1,284 @@
+"""Links to other resources, resolved: what a search asks of them becomes what MongoDB can be asked in one query.
+
+Rule: a link that leads to few resources is replaced by their ids; one that leads to many stays, and is tested for the
+rows that are walked (`holding`), batch by batch. Every query here carries the limits that `rewrite.restrict` planted.
+Which of the two is right was measured over a million resources: docs/decisions/0008-links.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from fhir_server.document import entry, layout
+from fhir_server.search import compile as compiling
+from fhir_server.search import match
+from fhir_server.search.extract import Extracted
+from fhir_server.search.query import Plan
+from fhir_server.search.tree import (
+    NOTHING,
+    All,
+    Any_,
+    Chain,
+    Expr,
+    Has,
+    HasId,
+    Linked,
+    Not,
+    all_of,
+    any_of,
+)
+from fhir_server.store.database import Database, Document
+from resources.outcome import Unprocessable
+
+AT_FIRST: Final = 100
+"""Resources that are asked for before they are counted."""
+MANY: Final = 2_000
+"""A link that leads to more resources is tested row by row."""
+MANY_REFERRERS: Final = 500
+"""The same for `_has`: so many referring resources are read."""
+MOST_WALKED: Final = 20_000
+"""Rows that are walked for one page."""
+BATCH: Final = 25
+LARGEST_BATCH: Final = 800
+"""Rows that are tested at once: more each time, since few held so far."""
+FACTS: Final = {layout.TEXT: 0, layout.TREE: 0}
+"""What is read of a row that is tested."""
+
+
+async def resolve(  # noqa: PLR0911 - one a node
+    db: Database, tree: Expr, session: AsyncClientSession | None = None
+) -> Expr:
+    """`tree` with the links that lead to few resources replaced. `tree` is restricted already.
+
+    Raises the driver's errors, and Unprocessable (too costly) where too many rows would have to be looked at.
+    """
+    match tree:
+        case All(parts):
+            return all_of(*[await resolve(db, part, session) for part in parts])
+        case Any_(parts):
+            return any_of(*[await resolve(db, part, session) for part in parts])
+        case Not(part):
+            return Not(await resolve(db, part, session))
+        case Chain(key, target, inner, many, name):
+            inner = await resolve(db, inner, session)
+            ids = await _few(db, inner, MANY, session)
+            if ids is None:
+                return Chain(key, target, inner, many, name)
+            return Linked(key, ids, many) if ids else NOTHING
+        case Has(source, key, inner, name):
+            inner = await resolve(db, inner, session)
+            referred = await _referred(db, key, inner, session)
+            if referred is None:
+                return Has(source, key, inner, name)
+            return HasId(referred) if referred else NOTHING
+    return tree
+
+
+async def _few(db: Database, tree: Expr, most: int, session: AsyncClientSession | None) -> tuple[str, ...] | None:
+    """The keys of what satisfies `tree`, sorted; None for more than `most`."""
+    if tree == NOTHING:
+        return ()
+    found = await _rows(db, compiling.unordered(tree, AT_FIRST), {layout.ID: 1}, session)
+    if len(found) > AT_FIRST:
+        plan = compiling.unordered(tree, most)
+        if plan.residual is None and await _exceeds(db, plan, most, session):
+            return None
+        found = await _rows(db, plan, {layout.ID: 1}, session)
+        if len(found) > most:
+            return None
+    return tuple(sorted(row[layout.ID] for row in found))
+
+
+async def _exceeds(db: Database, plan: Plan, most: int, session: AsyncClientSession | None) -> bool:
+    """Whether more than `most` rows match, counted in the index where that is possible."""
+    counted = await db.resources.count_documents(plan.filter, hint=plan.hint, limit=most + 1, session=session)
+    return counted > most
+
+
+async def _referred(
+    db: Database, key: str, tree: Expr, session: AsyncClientSession | None
+) -> tuple[str, ...] | None:
+    """The keys of the resources that what satisfies `tree` refers to by `key`; None where too many do."""
+    if tree == NOTHING:
+        return ()
+    plan = compiling.unordered(tree, MANY_REFERRERS)
+    if plan.residual is None and await _exceeds(db, plan, MANY_REFERRERS, session):
+        return None
+    found = await _rows(db, plan, {layout.INDEX: 1}, session)
+    if len(found) > MANY_REFERRERS:
+        return None
+    prefix = key + entry.SEPARATOR
+    return tuple(sorted({held.removeprefix(prefix) for row in found for held in row[layout.INDEX]
+                         if held.startswith(prefix)}))  # fmt: skip
+
+
+async def _rows(
+    db: Database, plan: Plan, projection: dict[str, int], session: AsyncClientSession | None
+) -> list[Document]:
+    """Rows of a plan without order, at most one more than its size."""
+    if plan.residual is None:
+        found = db.resources.find(plan.filter, projection, hint=plan.hint, limit=plan.limit, session=session)
+        return await found.to_list(None)
+    walker = Walk(db, plan, FACTS, session)
+    rows: list[Document] = []
+    while len(rows) < plan.limit and (some := await walker.more()) is not None:
+        rows += some
+    return rows[: plan.limit]
+
+
+class Walk:
+    """The rows of a plan that has a residual: walked in its order and tested in batches that grow."""
+
+    def __init__(
+        self, db: Database, plan: Plan, projection: Mapping[str, int], session: AsyncClientSession | None = None,
+        *, milliseconds: int | None = None,
+    ) -> None:  # fmt: skip
+        self._db, self._plan, self._session = db, plan, session
+        self._cursor = db.resources.find(
+            plan.filter,
+            projection,
+            sort=plan.sort or None,
+            hint=plan.hint,
+            session=session,
+            max_time_ms=milliseconds,
+            batch_size=BATCH,
+        )
+        self._batch, self._walked = BATCH, 0
+
+    async def more(self) -> list[Document] | None:
+        """The next rows that hold, perhaps none; None at the end. Raises Unprocessable after MOST_WALKED."""
+        some = await self._cursor.to_list(self._batch)
+        if not some:
+            return None
+        self._walked += len(some)
+        if self._walked > MOST_WALKED:
+            await self._cursor.close()
+            raise too_wide(self._plan.residual)
+        self._batch = min(self._batch * 2, LARGEST_BATCH)
+        return await holding(self._db, self._plan.residual or All(()), some, self._session)
+
+
+async def count(db: Database, plan: Plan, *, milliseconds: int) -> int:
+    """How many rows match. Raises the driver's errors, and Unprocessable for links that lead to too much."""
+    if plan.residual is None:
+        return await db.resources.count_documents(plan.filter, hint=plan.hint, maxTimeMS=milliseconds)
+    walk, counted = Walk(db, plan, FACTS, milliseconds=milliseconds), 0
+    while (some := await walk.more()) is not None:
+        counted += len(some)
+    return counted
+
+
+def too_wide(tree: Expr | None) -> Unprocessable:
+    """The refusal of a search whose links lead to too much, naming them."""
+    names = ", ".join(dict.fromkeys(_names(tree))) if tree is not None else ""
+    return Unprocessable(
+        f"The search looks at too many resources without finding enough: {names or 'its criteria'} leads to many "
+        "resources. Narrow it, or add a criterion that few resources meet.",
+        code="too-costly",
+    )
+
+
+def _names(tree: Expr) -> list[str]:
+    match tree:
+        case All(parts) | Any_(parts):
+            return [name for part in parts for name in _names(part)]
+        case Not(part):
+            return _names(part)
+        case Chain() | Has():
+            return [tree.name]
+    return []
+
+
+async def holding(
+    db: Database, tree: Expr, rows: Sequence[Document], session: AsyncClientSession | None = None
+) -> list[Document]:
+    """Those of the rows, which carry their entries, that satisfy `tree`, in their order."""
+    held = await _holding(db, tree, {row[layout.ID]: row for row in rows}, session)
+    return [row for row in rows if row[layout.ID] in held]
+
+
+Rows = dict[str, Document]
+
+
+async def _holding(  # noqa: PLR0911 - one a node
+    db: Database, tree: Expr, rows: Rows, session: AsyncClientSession | None
+) -> set[str]:
+    """The keys of the rows that satisfy `tree`; what a part has decided is not asked of the next."""
+    if not rows:
+        return set()
+    match tree:
+        case All(parts):
+            left = dict(rows)
+            for part in sorted(parts, key=compiling.has_links):
+                held = await _holding(db, part, left, session)
+                left = {key: row for key, row in left.items() if key in held}
+            return set(left)
+        case Any_(parts):
+            found: set[str] = set()
+            for part in sorted(parts, key=compiling.has_links):
+                found |= await _holding(db, part, {k: row for k, row in rows.items() if k not in found}, session)
+            return found
+        case Not(part):
+            return set(rows) - await _holding(db, part, rows, session)
+        case Chain():
+            return await _chained(db, tree, rows, session)
+        case Has():
+            return await _had(db, tree, rows, session)
+    return {key for key, row in rows.items() if _matches(tree, row)}
+
+
+def _matches(tree: Expr, row: Document) -> bool:
+    extracted = Extracted(
+        row.get(layout.INDEX, []), row.get(layout.RANGES, []), {}, row.get(layout.COMPARTMENTS, []), [],
+        row.get(layout.RARE, []),
+    )  # fmt: skip
+    id_ = row[layout.ID].partition("/")[2]
+    return match.matches(tree, extracted, type_=row[layout.TYPE], id_=id_, updated=int(row[layout.UPDATED]))
+
+
+async def _chained(db: Database, link: Chain, rows: Rows, session: AsyncClientSession | None) -> set[str]:
+    """The rows that refer to something that satisfies the inner tree."""
+    prefix = f"{link.key}{entry.SEPARATOR}"
+    start = f"{prefix}{link.target}/"
+    referred = {
+        key: {held.removeprefix(prefix) for held in row.get(layout.INDEX, ()) if held.startswith(start)}
+        for key, row in rows.items()
+    }
+    wanted = sorted(set().union(*referred.values()))
+    found = await _satisfying(db, all_of(HasId(tuple(wanted)), link.inner), session) if wanted else set()
+    return {key for key, targets in referred.items() if targets & found}
+
+
+async def _satisfying(db: Database, tree: Expr, session: AsyncClientSession | None) -> set[str]:
+    plan = compiling.unordered(tree, LARGEST_BATCH * 100)
+    return {row[layout.ID] for row in await _rows(db, plan, {layout.ID: 1}, session)}
+
+
+async def _had(db: Database, link: Has, rows: Rows, session: AsyncClientSession | None) -> set[str]:
+    """The rows that something that satisfies the inner tree refers to."""
+    prefix = f"{link.key}{entry.SEPARATOR}"
+    tree = all_of(Linked(link.key, tuple(rows), many=True), link.inner)
+    if not compiling.has_links(link.inner):
+        return await _grouped(db, compiling.unordered(tree, 1), prefix, session) & set(rows)
+    found: set[str] = set()
+    walker = Walk(db, compiling.unordered(tree, 1), FACTS, session)
+    while (some := await walker.more()) is not None:
+        found |= {held.removeprefix(prefix) for row in some for held in row[layout.INDEX] if held.startswith(prefix)}
+    return found & set(rows)
+
+
+async def _grouped(db: Database, plan: Plan, prefix: str, session: AsyncClientSession | None) -> set[str]:
+    """What the rows of a plan refer to by the entries with this prefix, brought together by MongoDB."""
+    of_key = {"$eq": [{"$indexOfBytes": ["$$this", {"$literal": prefix}]}, 0]}
+    held = {"$filter": {"input": f"${layout.INDEX}", "cond": of_key}}
+    stages: list[Document] = [
+        {"$match": plan.filter},
+        {"$project": {layout.ID: 0, layout.INDEX: held}},
+        {"$unwind": f"${layout.INDEX}"},
+        {"$group": {layout.ID: f"${layout.INDEX}"}},
+    ]
+    found = await db.resources.aggregate(stages, hint=plan.hint, session=session)
+    return {row[layout.ID].removeprefix(prefix) async for row in found}

@@ -1,0 +1,47 @@
+"""Rows of a search: the page they make, and how many are taken from a cursor.
+
+Rule: memory is bounded by the page, in rows and in bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pymongo.asynchronous.cursor import AsyncCursor
+
+from fhir_server.document import layout
+from fhir_server.model import Version
+from fhir_server.search.query import Position
+from fhir_server.store.database import Document
+
+SEARCH_MILLISECONDS: Final = 30_000
+"""A search that takes longer is ended, in MongoDB too."""
+PAGE_BYTES: Final = 32 * 1024 * 1024
+"""A page whose resources exceed it ends there, whatever `_count` asks for."""
+ROWS_AT_ONCE: Final = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The rows of a plan in its order; `next` is where the next page begins, None on the last one."""
+
+    versions: tuple[Version, ...]
+    next: Position | None
+
+
+async def take(found: AsyncCursor[Document], limit: int) -> tuple[list[Document], bool]:
+    """Up to `limit` rows, and whether that is all: not where they exceed PAGE_BYTES together before."""
+    rows: list[Document] = []
+    size = 0
+    while len(rows) < limit:
+        wanted = min(ROWS_AT_ONCE, limit - len(rows))
+        some = await found.to_list(wanted)
+        rows += some
+        if len(some) < wanted:
+            return rows, True
+        size += sum(len(row.get(layout.TEXT, b"")) for row in some)
+        if size > PAGE_BYTES and len(rows) < limit:
+            await found.close()
+            return rows, False
+    return rows, True
