@@ -10,13 +10,13 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from fhir_server.interactions import address
-from fhir_server.model import FhirRequest, Interaction, Json, Pairs, Preconditions, Prefer
+from fhir_server.model import FhirRequest, Interaction, Json, Pairs, Preconditions, Prefer, frozen
 from resources import instants, json_codec, validation
 from resources.outcome import BadRequest, FhirError, Issue, PayloadTooLarge
 from resources.registry import RESOURCE_TYPES
@@ -39,7 +39,7 @@ _RENDERING = frozenset({"_format", "_pretty"})
 """Parameters that say how an answer is written; the answers in a Bundle are written as the Bundle is."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One entry: `position` in the Bundle (from 0), `full_url` as given, and what it asks for."""
 
@@ -78,7 +78,7 @@ def shortened(issues: list[Issue]) -> list[Issue]:
     return [*issues[:MOST_ISSUES], Issue("information", "informational", more)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refused:
     """An entry that cannot be understood; the error's issues name it."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from fhir_server.access.limits import Access
@@ -17,7 +17,7 @@ from fhir_server.interactions.bundle_entries import Entry
 from fhir_server.interactions.links import Linked
 from fhir_server.interactions.server import Server
 from fhir_server.interactions.writing import Prepare, Step
-from fhir_server.model import Change, Condition, FhirRequest, Interaction, Version
+from fhir_server.model import Change, Condition, FhirRequest, Interaction, Version, frozen
 from fhir_server.store import reader
 from resources.outcome import BadRequest, FhirError
 
@@ -35,7 +35,7 @@ _PREPARE: dict[Interaction, Prepare] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """What an entry writes to. `id` is None for a delete that found nothing; `current` is the stored version, also a
     tombstone; `settled` are the steps of an entry on which links have no influence."""

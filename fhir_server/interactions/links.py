@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fhir_server.interactions.bundle_entries import CHUNK, Entry
-from fhir_server.model import Json
+from fhir_server.model import Json, frozen
 from resources import references
 
 _HISTORY = "/_history/"
@@ -126,7 +126,7 @@ class _Leads(dict[str, "str | None"]):
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Linked:
     """An entry, and its body with the links replaced, but for the conditional references that are listed."""
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from fhir_server.access.limits import Access
 from fhir_server.interactions import (
@@ -31,7 +30,7 @@ from fhir_server.interactions.bundle_targets import Failures, Target
 from fhir_server.interactions.links import Linked, Links
 from fhir_server.interactions.server import Server
 from fhir_server.interactions.writing import Step
-from fhir_server.model import Change, Commit, Condition, FhirRequest, FhirResponse, Interaction, Version
+from fhir_server.model import Change, Commit, Condition, FhirRequest, FhirResponse, Interaction, Version, frozen
 from resources import validation
 from resources.outcome import FhirError, Unprocessable
 
@@ -46,7 +45,7 @@ ROUNDS = 3
 _ORDER = {Interaction.DELETE: 0, Interaction.CREATE: 1, Interaction.UPDATE: 2, Interaction.PATCH: 2}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Write:
     """A write entry made ready; a conditional delete can have any number of steps."""
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from fhir_server.access.limits import Access
 from fhir_server.interactions import retries
 from fhir_server.interactions.server import Server
-from fhir_server.model import Change, Commit, Condition, FhirRequest, FhirResponse, Preconditions, Version
+from fhir_server.model import Change, Commit, Condition, FhirRequest, FhirResponse, Preconditions, Version, frozen
 from resources import json_codec
 from resources.outcome import BadRequest, Issue, PreconditionFailed, operation_outcome
 
@@ -21,7 +20,7 @@ TRIES = 12
 FIRST_PAUSE_SECONDS = 0.002
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One write made ready. `change` is None where nothing is to be written: then `current` is the answer (None for a
     delete of what is not there). `created` tells 201 from 200."""

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from bson.raw_bson import RawBSONDocument
 
 from fhir_server.document import codec
-from fhir_server.model import Change, Json, Version
+from fhir_server.model import Change, Json, Version, frozen
 from fhir_server.search.extract import extract, uncovered
 from fhir_server.store import admission
 from resources import instants, json_codec
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Encoded:
     """What is sent for one change: its document, and that of the version it replaces, if there is one. `weight` is
     what they need of mongod's cache, in bytes."""
