@@ -129,9 +129,10 @@ class Package:
                 dated = {member: system[member] for member in ("version", "date") if member in system}
                 whole = {"url": system["valueSet"], **dated, "compose": {"include": [{"system": url}]}}
                 sets[system["valueSet"]] = whole
-        for url, expansion in Terminology(self).expansions.items():
-            if url in sets and expanded(expansion) and not set(whole_systems(sets[url])) <= systems.keys():
-                sets[url]["expansion"] = kept(expansion, TERMINOLOGY_MEMBERS)
+        for url, value_set in filter(lambda item: is_own(item[1]), Terminology(self).published.items()):
+            needed = set(whole_systems(sets.get(url, {})))
+            if url not in sets or (expanded(value_set["expansion"]) and not needed <= systems.keys()):
+                sets[url] = kept(value_set, TERMINOLOGY_MEMBERS)
         return {"CodeSystem": systems, "ValueSet": sets}
 
 
@@ -167,11 +168,12 @@ class Terminology:
             if system.get("content") == "complete"
         }
         bundle = json.loads((package.folder / "Bundle-valueset-expansions.json").read_bytes())
-        self.expansions = {
-            entry["resource"]["url"]: entry["resource"]["expansion"]
+        self.published = {
+            entry["resource"]["url"]: entry["resource"]
             for entry in bundle["entry"]
             if "expansion" in entry.get("resource", {})
         }
+        self.expansions = {url: value_set["expansion"] for url, value_set in self.published.items()}
 
     def codes(self, url: str) -> dict[str, list[str]] | None:
         """System → codes of a value set, None where it cannot be enumerated."""

@@ -31,8 +31,9 @@ Code = tuple[str, str]
 
 MOST_LOOKUPS: Final = 200
 """So many resources may one evaluation ask for."""
-MOST_CONSIDERED: Final = 1_000_000
+MOST_CONSIDERED: Final = 500_000
 """So many codes may one evaluation look at, a code once for each rule that it is compared with."""
+_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class Wanted:
     version: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.type} {self.url}" + (f"|{self.version}" if self.version else "")
+        canonical = f"{self.url}|{self.version}" if self.version else self.url
+        return f"{self.type} {canonical[:_SHOWN]}"
 
 
 T = TypeVar("T")
