@@ -1,10 +1,10 @@
 """The only awaits on MongoDB.
 
 Steps: `database` opens the client and translates driver errors; `schema` prepares collections and indexes; `reader`
-reads versions and runs plans, `lookup` shares reads among writes, `terminology` tells the codes of value sets. A
-write: `committer` queues and groups, `encoding` stamps and makes documents, `commit` writes them, `transaction` carries that through retries, `admission` weighs what is
-large, `abandoned` ends what killed processes left open, `guards` are rules run inside. `blobs` streams large Binaries,
-`marks` keeps small facts for commands.
+reads versions and runs plans, `lookup` shares reads among writes, `terminology` tells the codes of value sets. A write:
+`committer` queues and groups, `encoding` stamps and makes documents, `commit` writes them, `transaction` carries that
+through retries, `admission` weighs what is large, `abandoned` ends what killed processes left open, `guards` are rules
+run inside. `blobs` streams large Binaries, `marks` keeps small facts for commands.
 Every public coroutine takes an `Access` first, but for those that run inside a transaction of these modules.
 May import `access`, `search`, `document`, `model`, `resources`.
 """
