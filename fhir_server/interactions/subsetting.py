@@ -31,6 +31,8 @@ def asked(pairs: Pairs, type_: str | None) -> Subset | Literal["count"] | None:
     if "_elements" not in found:
         return summary
     elements = subsets.parse_elements(found["_elements"], (type_,) if type_ else ())
+    if type_ and not elements.covers(type_):
+        raise BadRequest(f"Parameter _elements names no element of {type_}.", code="value")
     if summary is not None:
         raise BadRequest("Give either _summary or _elements: together they ask for two different parts.")
     return elements
