@@ -35,6 +35,10 @@ _HEAD = {"resourceType": "Bundle", "type": "batch"}
 _SOME_REQUEST = {"request": {"method": "GET", "url": "metadata"}}
 _ENTRY = re.compile(r"Bundle\.entry\[(\d+)\]")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:|//")
+_FULL_URL = re.compile(r"urn:uuid:[0-9a-f\-]{1,36}")
+_USUAL_ENTRY = {"fullUrl", "resource", "request"}
+_USUAL_REQUEST = {"method", "url"}
+_USUAL_METHODS = frozenset({"POST", "PUT", "DELETE", "GET"})
 _RENDERING = frozenset({"_format", "_pretty"})
 """Parameters that say how an answer is written; the answers in a Bundle are written as the Bundle is."""
 
@@ -111,7 +115,7 @@ async def parse(request: FhirRequest) -> list[Entry | Refused]:
 def parse_chunk(chunk: list[Any], start: int, outer: FhirRequest) -> list[Entry | Refused]:
     """Some entries; the first stands at `start` in the Bundle."""
     wrong: dict[int, list[Issue]] = {}
-    for position, issue in envelope_issues(chunk, start):
+    for position, issue in envelope_issues([each for each in enumerate(chunk, start) if not is_usual(each[1])]):
         wrong.setdefault(position, []).append(issue)
     parsed: list[Entry | Refused] = []
     for position, raw in enumerate(chunk, start):
@@ -125,16 +129,35 @@ def parse_chunk(chunk: list[Any], start: int, outer: FhirRequest) -> list[Entry 
     return parsed
 
 
-def envelope_issues(chunk: list[Any], start: int) -> list[tuple[int, Issue]]:
+def is_usual(raw: Any) -> bool:
+    """Whether an entry, its resource left aside, is certainly right: it has what nearly all have, and nothing else."""
+    if not isinstance(raw, dict) or raw.keys() != _USUAL_ENTRY:
+        return False
+    asked, full_url = raw["request"], raw["fullUrl"]
+    return (
+        isinstance(asked, dict)
+        and asked.keys() == _USUAL_REQUEST
+        and isinstance(asked["method"], str)
+        and asked["method"] in _USUAL_METHODS
+        and isinstance(asked["url"], str)
+        and asked["url"] in RESOURCE_TYPES
+        and isinstance(full_url, str)
+        and _FULL_URL.fullmatch(full_url) is not None
+    )
+
+
+def envelope_issues(entries: list[tuple[int, Any]]) -> list[tuple[int, Issue]]:
     """What is wrong with the structure of these entries, their resources left aside, each with its position."""
+    if not entries:
+        return []
     full_urls: set[str] = set()
-    issues = validation.validate({**_HEAD, "entry": [bare(raw, full_urls) for raw in chunk]}, type_="Bundle")
-    if len(issues) > validation.MAXIMUM_ISSUES and len(chunk) > 1:  # some are not told: one by one they are
-        return [found for number, raw in enumerate(chunk) for found in envelope_issues([raw], start + number)]
+    issues = validation.validate({**_HEAD, "entry": [bare(raw, full_urls) for _, raw in entries]}, type_="Bundle")
+    if len(issues) > validation.MAXIMUM_ISSUES and len(entries) > 1:  # some are not told: one by one they are
+        return [found for each in entries for found in envelope_issues([each])]
     placed = []
     for issue in issues:
         found = _ENTRY.match(issue.expression or "")
-        position = start + int(found[1]) if found else start
+        position = entries[int(found[1]) if found else 0][0]
         rest = (issue.expression or "")[found.end() :] if found else ""
         placed.append((position, replace(issue, expression=place(position) + rest)))
     return placed
@@ -195,7 +218,17 @@ def _minimal(handling: str | None) -> Prefer:
 
 def target_of(method: str, url: str, base_url: str) -> tuple[address.Address, Pairs]:
     """The interaction that an entry names, and its parameters. Raises a `FhirError`."""
-    path, _, query = relative(url, base_url).partition("?")
+    return _target_of_type(method, url) if url in RESOURCE_TYPES else _target_of(method, relative(url, base_url))
+
+
+@cache
+def _target_of_type(method: str, type_: str) -> tuple[address.Address, Pairs]:
+    """Nearly every entry that creates; there are few methods, since the entry's structure is right."""
+    return _target_of(method, type_)
+
+
+def _target_of(method: str, url: str) -> tuple[address.Address, Pairs]:
+    path, _, query = url.partition("?")
     target = address.parse(method, path)
     pairs = tuple(pair for pair in address.pairs(query) if pair[0] not in _RENDERING) if query else ()
     if target.interaction is Interaction.BUNDLE:
@@ -209,8 +242,6 @@ def target_of(method: str, url: str, base_url: str) -> tuple[address.Address, Pa
 
 def relative(url: str, base_url: str) -> str:
     """The part of an entry's url behind our base: it is relative, or absolute and ours. Raises BadRequest."""
-    if url in RESOURCE_TYPES:  # nearly every entry that creates
-        return url
     if "#" in url:
         raise BadRequest("The url of a request has no fragment (#).")
     if url == base_url or url.startswith((f"{base_url}/", f"{base_url}?")):
