@@ -91,8 +91,11 @@ def _quantity(leaf: Leaf) -> Emitter:
         if amount is None:
             return
         comparator = held.get("comparator")
+        plain = AS_IT_IS.of(amount)
         for place, scale in _places(key, held).items():
-            sink.ranges.append(entry.span(place, *quantities.bounds(scale.of(amount), comparator)))
+            here = plain if scale is AS_IT_IS else scale.of(amount)
+            low, high = (here, here) if comparator is None else quantities.bounds(here, comparator)
+            sink.ranges.append(entry.span(place, low, high))
 
     return emit
 
