@@ -117,6 +117,8 @@ class FhirRequest:
     principal: Principal = ANYONE
     accept: str = "application/fhir+json"
     """The negotiated content type: `application/fhir+json`, `application/fhir+xml`, or, for a Binary, its own."""
+    compartment: str | None = None
+    """`Patient/1` where a search is made in its compartment."""
 
 
 @frozen

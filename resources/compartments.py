@@ -28,6 +28,11 @@ def membership(compartment: str, type_: str) -> tuple[str, ...]:
     return _DEFINITIONS[compartment].get(type_, ())
 
 
+def holds(compartment: str, type_: str) -> bool:
+    """Whether a resource of `type_` can be in the compartment: of what it points to, or of itself."""
+    return type_ == compartment or bool(membership(compartment, type_))
+
+
 def compartments_of(type_: str, code: str) -> tuple[str, ...]:
     """The compartments that parameter `code` of `type_` puts a resource into."""
     return tuple(sorted(name for name in COMPARTMENTS if code in membership(name, type_)))

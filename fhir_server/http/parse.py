@@ -74,6 +74,7 @@ async def parse(
         reading.preconditions(headers, where.type),
         reading.prefer(headers),
         accept=accept,
+        compartment=where.compartment,
     )
     return request, representation
 

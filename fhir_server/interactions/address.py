@@ -14,7 +14,8 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from fhir_server.model import Interaction, Pairs
-from resources.outcome import BadRequest, FhirError, MethodNotAllowed, NotFound, NotImplementedHere
+from resources.compartments import COMPARTMENTS, holds
+from resources.outcome import BadRequest, FhirError, MethodNotAllowed, NotFound
 from resources.registry import RESOURCE_TYPES
 
 MAX_PAIRS = 1000
@@ -51,25 +52,29 @@ _INSTANCE = _methods(
     GET=Interaction.READ, PUT=Interaction.UPDATE, PATCH=Interaction.PATCH, DELETE=Interaction.DELETE
 )
 _INSTANCE_HISTORY = _methods(GET=Interaction.HISTORY_INSTANCE)
+_COMPARTMENT = _methods(GET=Interaction.SEARCH_TYPE)
+_COMPARTMENT_FORM = _methods(POST=Interaction.SEARCH_TYPE)
 _VERSION = _methods(GET=Interaction.VREAD)
 
 
 class Address(NamedTuple):
-    """What is asked for; `operation` is without `$`. An update, patch or delete without `id` is conditional."""
+    """What is asked for; `operation` is without `$`. An update, patch or delete without `id` is conditional.
+    `compartment` is the one that is searched, as `Patient/1`: for `type`, or, where that is None, for all types."""
 
     interaction: Interaction
     type: str | None = None
     id: str | None = None
     version_id: str | None = None
     operation: str | None = None
+    compartment: str | None = None
 
 
 def parse(method: str, path: str) -> Address:
     """The address `path` below the service base, percent-encoded, without query: `Patient/1/_history`, `` for the base.
 
     One slash at either end is tolerated. Raises NotFound (unknown type, no such address, an id of a form that no
-    resource has), BadRequest (escapes, an id that cannot be written), MethodNotAllowed (with Allow),
-    NotImplementedHere.
+    resource has, a compartment that does not exist), BadRequest (escapes, an id that cannot be written),
+    MethodNotAllowed (with Allow).
     """
     segments = [path] if path in RESOURCE_TYPES else _segments(path)
     match segments:
@@ -115,12 +120,31 @@ def _below_instance(method: str, type_: str, id_: str, rest: list[str]) -> Addre
             return Address(_choose(_VERSION, method), type_, id_, _id(version, method))
         case [operation] if operation[0] == "$":
             return Address(_choose(_OPERATION, method), type_, id_, operation=_operation(operation))
-        case [inner] | [inner, "_search"] if inner == "*" or inner in RESOURCE_TYPES:
-            raise NotImplementedHere(
-                f"Search in a compartment ({type_}/…/{inner}) is not supported yet; search {inner} with the parameter "
-                f"that refers to the {type_}."
-            )
+        case ["_search"]:
+            return _in_compartment(method, type_, id_, "*", _COMPARTMENT_FORM)
+        case [inner] if inner == "*" or inner in RESOURCE_TYPES:
+            return _in_compartment(method, type_, id_, inner, _COMPARTMENT)
+        case [inner, "_search"] if inner == "*" or inner in RESOURCE_TYPES:
+            return _in_compartment(method, type_, id_, inner, _COMPARTMENT_FORM)
     raise _no_address("/".join((type_, id_, *rest)))
+
+
+def _in_compartment(method: str, type_: str, id_: str, inner: str, methods: _Methods) -> Address:
+    """A search for `inner` in the compartment of a resource: https://hl7.org/fhir/R4/http.html#vsearch."""
+    if type_ not in COMPARTMENTS:
+        raise NotFound(
+            f"A {type_} has no compartment to search in; there are those of a {', '.join(sorted(COMPARTMENTS))}.",
+            code="not-supported",
+        )
+    if inner != "*" and not holds(type_, inner):
+        raise NotFound(
+            f"A {inner} is never in the compartment of a {type_}; {type_}/{id_}/* finds what is there.",
+            code="not-supported",
+        )
+    interaction, compartment = _choose(methods, method), f"{type_}/{id_}"
+    if inner == "*":
+        return Address(Interaction.SEARCH_SYSTEM, compartment=compartment)
+    return Address(interaction, inner, compartment=compartment)
 
 
 def _segments(path: str) -> list[str]:

@@ -207,6 +207,7 @@ def parse_entry(raw: Json, position: int, outer: FhirRequest) -> Entry:
         when=preconditions(asked, target, position),
         prefer=_minimal(outer.prefer.handling) if quiet else outer.prefer,
         principal=outer.principal,
+        compartment=target.compartment,
     )
     return Entry(position, raw.get("fullUrl"), inner)
 

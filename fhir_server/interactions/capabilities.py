@@ -13,11 +13,13 @@ from fhir_server.access.limits import Access
 from fhir_server.interactions.server import Server
 from fhir_server.model import FhirRequest, FhirResponse, Interaction, Json
 from resources import json_codec
+from resources.compartments import COMPARTMENTS
 from resources.outcome import BadRequest
 from resources.registry import RESOURCE_TYPES
 
 RELEASED = "2026-11-24"
 """The day of this release: a statement changes with the software, not with the hour."""
+COMPARTMENT_DEFINITION = "http://hl7.org/fhir/CompartmentDefinition"
 TYPE_INTERACTIONS = (
     Interaction.READ,
     Interaction.VREAD,
@@ -73,6 +75,7 @@ def rest(server: Server) -> Json:
         },
         "resource": [resource(server, type_) for type_ in sorted(RESOURCE_TYPES)],
         "interaction": system_interactions(server),
+        "compartment": [f"{COMPARTMENT_DEFINITION}/{compartment.lower()}" for compartment in sorted(COMPARTMENTS)],
     }
     if found := operations(server, "system", None):
         described["operation"] = found

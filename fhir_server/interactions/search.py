@@ -1,4 +1,8 @@
-"""search by GET and POST, on a type and at the root: https://hl7.org/fhir/R4/http.html#search."""
+"""search by GET and POST, on a type, at the root, and in a compartment: https://hl7.org/fhir/R4/http.html#search.
+
+Rule: what refers to a resource is in its compartment, whether or not that resource is stored here, and still is when it
+has been deleted: a search in the compartment of what nobody refers to finds nothing, and is no error.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,13 @@ async def search(server: Server, access: Access, request: FhirRequest) -> FhirRe
 
     Unknown parameters are refused unless the client prefers lenient handling: a filter must not evaporate silently.
     """
-    query = understood(server, request.type, request.query, strict=request.prefer.handling != "lenient")
+    query = understood(
+        server,
+        request.type,
+        request.query,
+        strict=request.prefer.handling != "lenient",
+        compartment=request.compartment,
+    )
     total = None
     if query.count == 0 or query.total not in (None, "none"):
         total = await reader.count(access, server.database, query)
@@ -30,7 +40,9 @@ async def search(server: Server, access: Access, request: FhirRequest) -> FhirRe
     return answer(request, query, tuple(pages.match_entry(base, found) for found in page.versions), total, following)
 
 
-def understood(server: Server, type_: str | None, pairs: Pairs, *, strict: bool) -> Query:
+def understood(
+    server: Server, type_: str | None, pairs: Pairs, *, strict: bool, compartment: str | None = None
+) -> Query:
     """The query that the pairs ask for. Raises BadRequest, naming each parameter that is wrong."""
     return grammar.parse(
         type_,
@@ -41,6 +53,7 @@ def understood(server: Server, type_: str | None, pairs: Pairs, *, strict: bool)
         default_count=server.settings.page_size_default,
         max_count=server.settings.page_size_max,
         now_ms=server.clock() // 1000,
+        compartment=compartment,
     )
 
 
@@ -48,13 +61,20 @@ def answer(
     request: FhirRequest, query: Query, entries: tuple[bytes, ...], total: int | None, following: str | None
 ) -> FhirResponse:
     """The searchset: `self` says what was applied, in full; `next` is a GET also after a POST."""
-    address = f"{request.base_url}/{request.type}" if request.type else request.base_url
+    address = "/".join((request.base_url, *_path(request)))
     links = [pages.link("self", address, self_pairs(query))]
     if following is not None:
         links.append(pages.link("next", address, (*query.applied, ("_cursor", following))))
     if query.issues:
         entries = (*entries, pages.outcome_entry(query.issues))
     return FhirResponse(200, text=pages.bundle("searchset", links, entries, total))
+
+
+def _path(request: FhirRequest) -> tuple[str, ...]:
+    """What stands behind the base url of a search."""
+    if request.compartment is not None:
+        return request.compartment, request.type or "*"
+    return (request.type,) if request.type is not None else ()
 
 
 def self_pairs(query: Query) -> Pairs:

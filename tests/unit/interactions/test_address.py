@@ -5,7 +5,7 @@ import pytest
 from fhir_server.interactions import address
 from fhir_server.interactions.address import Address
 from fhir_server.model import Interaction, Pairs
-from resources.outcome import BadRequest, FhirError, MethodNotAllowed, NotFound, NotImplementedHere
+from resources.outcome import BadRequest, FhirError, MethodNotAllowed, NotFound
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,12 @@ from resources.outcome import BadRequest, FhirError, MethodNotAllowed, NotFound,
         ("GET", "/Patient/1/_history", Address(Interaction.HISTORY_INSTANCE, "Patient", "1")),
         ("GET", "/Patient/1/_history/2", Address(Interaction.VREAD, "Patient", "1", "2")),
         ("POST", "/Patient/$validate", Address(Interaction.OPERATION, "Patient", operation="validate")),
+        ("GET", "/Patient/1/Observation", Address(Interaction.SEARCH_TYPE, "Observation", compartment="Patient/1")),
+        ("POST", "/Device/1/Group/_search", Address(Interaction.SEARCH_TYPE, "Group", compartment="Device/1")),
+        ("GET", "/Encounter/1/*", Address(Interaction.SEARCH_SYSTEM, compartment="Encounter/1")),
+        ("GET", "/Encounter/1/Encounter", Address(Interaction.SEARCH_TYPE, "Encounter", compartment="Encounter/1")),
+        ("POST", "/RelatedPerson/1/_search", Address(Interaction.SEARCH_SYSTEM, compartment="RelatedPerson/1")),
+        ("POST", "/Practitioner/1/*/_search", Address(Interaction.SEARCH_SYSTEM, compartment="Practitioner/1")),
         ("GET", "/Patient/1/%24meta-add", Address(Interaction.OPERATION, "Patient", "1", operation="meta-add")),
     ],
 )
@@ -63,8 +69,13 @@ def test_addresses(method: str, path: str, expected: Address) -> None:
         ("GET", "/Patient/1/nothing", NotFound),
         ("GET", "/Patient/1/_history/2/3", NotFound),
         ("GET", "/metadata/1", NotFound),
-        ("GET", "/Patient/1/Observation", NotImplementedHere),
-        ("GET", "/Patient/1/*", NotImplementedHere),
+        ("GET", "/Patient/1/Organization", NotFound),
+        ("GET", "/Organization/1/Patient", NotFound),
+        ("GET", "/Organization/1/*", NotFound),
+        ("GET", "/Patient/1/Observation/1", NotFound),
+        ("POST", "/Patient/1/Observation", MethodNotAllowed),
+        ("GET", "/Patient/1/Observation/_search", MethodNotAllowed),
+        ("DELETE", "/Patient/1/*", MethodNotAllowed),
         ("DELETE", "/", MethodNotAllowed),
         ("PUT", "/metadata", MethodNotAllowed),
         ("POST", "/Patient/1", MethodNotAllowed),
