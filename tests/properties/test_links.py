@@ -237,6 +237,7 @@ async def test_pages_of_links_are_the_whole_each_row_once(
 
 @pytest.mark.parametrize("way", ["groups"], indirect=True)
 async def test_a_long_chain_goes_through_groups(stored: Stored, way: str) -> None:
-    page = await reader.search(CALLERS[0], stored.db, read("Observation", [("patient.gender", "male")], 9), secret=SECRET)
+    query = read("Observation", [("patient.gender", "male")], 9)
+    page = await reader.search(CALLERS[0], stored.db, query, secret=SECRET)
     assert page.next is not None, way
     assert page.next.group is not None
