@@ -29,6 +29,7 @@ _METHODS = {
 _CONDITIONAL = {"update": "put", "patch": "patch", "delete": "delete"}
 _SUCCESS: Mapping[str, str] = {"create": "201", "delete": "204"}
 _PARTS = ("_summary", "_elements")
+_SEARCH = ("criteria", *_PARTS)
 _HISTORY = ("_count", "_since", "_at", *_PARTS)
 
 
@@ -62,7 +63,7 @@ def _system_paths(rest: Json) -> Json:
         described = _operation("system", "transaction", "Batch or transaction", body="resource")
         paths["/"] = {"post": described}
     if "search-system" in codes:
-        described = _operation("system", "searchAll", "Search all types", query=["criteria"])
+        described = _operation("system", "searchAll", "Search all types", query=_SEARCH)
         paths.setdefault("/", {})["get"] = described
     if "history-system" in codes:
         paths["/_history"] = {"get": _operation("system", "historyAll", "History of everything", query=_HISTORY)}
@@ -86,7 +87,7 @@ def _type_paths(resource: Json) -> Json:
                 type_, f"conditional-{code}-{type_}", summary, query=["criteria"], body=_body(code)
             )
     if "search-type" in codes:
-        searched = _operation(type_, f"search-post-{type_}", f"Search {type_} by form", query=["criteria"])
+        searched = _operation(type_, f"search-post-{type_}", f"Search {type_} by form", query=_SEARCH)
         searched["requestBody"] = _reference("requestBodies", "form")
         paths[f"/{type_}/_search"] = {"post": searched}
     for operation in resource.get("operation", ()):
@@ -100,7 +101,8 @@ def _type_paths(resource: Json) -> Json:
 
 def _interaction(resource: Json, code: str) -> Json:
     type_: str = resource["type"]
-    query: Iterable[str] = _HISTORY if code.startswith("history") else _PARTS if code.endswith("read") else ()
+    has_parts = code.endswith("read") or code == "search-type"
+    query: Iterable[str] = _HISTORY if code.startswith("history") else _PARTS if has_parts else ()
     described = _operation(
         type_, f"{code}-{type_}", f"{code} of {type_}", query=query, body=_body(code), success=_SUCCESS.get(code, "200")
     )

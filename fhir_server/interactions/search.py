@@ -37,7 +37,8 @@ async def search(server: Server, access: Access, request: FhirRequest) -> FhirRe
         total = len(page.versions)  # they are all here
     following = cursor.seal(page.next, query, server.secret) if page.next else None
     base = request.base_url.encode()
-    return answer(request, query, tuple(pages.match_entry(base, found) for found in page.versions), total, following)
+    entries = tuple(pages.match_entry(base, found, subset=query.subset) for found in page.versions)
+    return answer(request, query, entries, total, following)
 
 
 def understood(

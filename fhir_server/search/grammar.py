@@ -68,12 +68,13 @@ def parse(
         tree=rewrite.join_ranges(all_of(*reading.tests), asking.single_ranges),
         types=reading.types,
         sort=reading.sort,
-        count=reading.count,
+        count=0 if reading.only_count else reading.count,
         cursor=reading.cursor,
         issues=tuple(reading.warnings),
         applied=tuple(reading.applied),
         total=reading.total,
         compartment=compartment,
+        subset=reading.subset,
     )
 
 

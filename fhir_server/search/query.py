@@ -11,6 +11,7 @@ from typing import Any
 from fhir_server.model import Pairs
 from fhir_server.search.tree import EVERYTHING, Expr, Linked
 from resources.outcome import Issue
+from resources.subsets import Subset
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Query:
     `count` is the page's size, 0 for the number of matches only. `cursor` is the opaque `_cursor` as it came.
     `issues` are warnings for the answer's Bundle (lenient handling); `applied` are the pairs that took effect, for the
     self link, without `_cursor`. `total` is accurate, estimate, none, or None when the client did not say.
-    `compartment` (`Patient/1`) is the one that is searched, if any.
+    `compartment` (`Patient/1`) is the one that is searched, if any. `subset` is the part of the resources that is
+    wanted, None for all.
     """
 
     type: str | None
@@ -41,6 +43,7 @@ class Query:
     applied: Pairs = ()
     total: str | None = None
     compartment: str | None = None
+    subset: Subset | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,13 @@ from fhir_server.search.criteria import Asking
 from fhir_server.search.query import SortKey
 from fhir_server.search.tree import Expr
 from resources.outcome import Issue
+from resources.subsets import Subset
 
 
 @dataclass(slots=True)
 class Reading:
-    """`type` is None at the root, where `types` are those that `_type` named."""
+    """`type` is None at the root, where `types` are those that `_type` named. `only_count` says that no resources are
+    asked for, whatever `count` is."""
 
     type: str | None
     asking: Asking
@@ -27,6 +29,8 @@ class Reading:
     sort: tuple[SortKey, ...] = ()
     total: str | None = None
     cursor: str | None = None
+    subset: Subset | None = None
+    only_count: bool = False
     applied: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[Issue] = field(default_factory=list)
     errors: list[Issue] = field(default_factory=list)

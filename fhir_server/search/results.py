@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from fhir_server.search import sort
-from fhir_server.search.criteria import NOT_YET as NOT_SUPPORTED_YET
 from fhir_server.search.query import SortKey
 from fhir_server.search.reading import Reading
 from fhir_server.search.tree import NOTHING, OfType
+from resources import subsets
 from resources.outcome import BadRequest
 from resources.registry import RESOURCE_TYPES
+from resources.subsets import Subset
 
 CURSOR = "_cursor"
-NOT_YET = frozenset({"_include", "_revinclude", "_elements", "_contained", "_containedType"})
+NOT_YET = frozenset({"_include", "_revinclude", "_contained", "_containedType"})
 
 
 def _count(reading: Reading, text: str) -> None:
@@ -51,14 +52,34 @@ def _total(reading: Reading, text: str) -> None:
 
 
 def _summary(reading: Reading, text: str) -> None:
-    if text == "count":
-        reading.count = 0
-    elif text in ("true", "text", "data"):
-        reading.leave_out(f"Parameter _summary={text} {NOT_SUPPORTED_YET}")
-        return
-    elif text != "false":
-        raise BadRequest(f"Parameter _summary={text[:40]}: true, text, data, count or false is expected")
+    _once(reading, "_summary")
+    wanted = subsets.parse_summary(text)
+    if wanted == "count":
+        reading.only_count = True
+    elif wanted is not None:
+        _cut(reading, wanted)
     reading.applied.append(("_summary", text))
+
+
+def _elements(reading: Reading, text: str) -> None:
+    _once(reading, "_elements")
+    wanted, issues = subsets.known_elements(text, (reading.type,) if reading.type else reading.types)
+    for issue in issues:
+        reading.leave_out(issue.diagnostics)
+    if wanted is not None:
+        _cut(reading, wanted)
+        reading.applied.append(wanted.parameter)
+
+
+def _cut(reading: Reading, wanted: Subset) -> None:
+    if reading.subset is not None:
+        raise BadRequest("Give either _summary or _elements: together they ask for two different parts.")
+    reading.subset = wanted
+
+
+def _once(reading: Reading, name: str) -> None:
+    if any(applied == name for applied, _ in reading.applied):
+        raise BadRequest(f"Parameter {name} is there twice")
 
 
 def _type(reading: Reading, text: str) -> None:
@@ -84,6 +105,7 @@ RESULT_PARAMETERS: Mapping[str, Callable[[Reading, str], None]] = MappingProxyTy
     "_sort": _sort,
     "_total": _total,
     "_summary": _summary,
+    "_elements": _elements,
     "_type": _type,
     CURSOR: _cursor,
 })

@@ -1,0 +1,121 @@
+"""How answers to searches look: parts of resources, counted by hand."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+
+JSON = {"Content-Type": "application/fhir+json"}
+LENIENT = {"Prefer": "handling=lenient"}
+SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
+NARRATIVE = {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">1.50</div>'}
+
+
+async def post(client: httpx.AsyncClient, *resources: dict[str, Any]) -> None:
+    entries = [{"resource": each, "request": {"method": "POST", "url": each["resourceType"]}} for each in resources]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    answer = await client.post("", json=bundle, headers=JSON)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture
+async def mark(client: httpx.AsyncClient) -> str:
+    """A tag shared by three Observations and a Patient."""
+    mark = uuid.uuid4().hex
+    meta = {"tag": [{"system": "urn:mark", "code": mark}]}
+    observation = {
+        "resourceType": "Observation",
+        "meta": meta,
+        "text": NARRATIVE,
+        "status": "final",
+        "code": {"text": "x"},
+        "note": [{"text": "a note"}],
+    }
+    patient = {"resourceType": "Patient", "meta": meta, "text": NARRATIVE, "name": [{"family": "Roe"}]}
+    await post(client, *[observation] * 3, patient)
+    return mark
+
+
+async def search(
+    client: httpx.AsyncClient, path: str, status: int = 200, headers: dict[str, str] | None = None
+) -> dict[str, Any]:
+    answer = await client.get(path, headers=headers)
+    assert answer.status_code == status, answer.text
+    bundle: dict[str, Any] = answer.json()
+    return bundle
+
+
+def members(resource: dict[str, Any]) -> set[str]:
+    return set(resource) - {"resourceType", "id", "meta"}
+
+
+# Parts
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        ("_summary=true", {"status", "code"}),
+        ("_summary=text", {"text", "status", "code"}),
+        ("_summary=data", {"status", "code", "note"}),
+        ("_elements=note", {"status", "code", "note"}),
+        ("_elements=Observation.text", {"text", "status", "code"}),
+    ],
+)
+@pytest.mark.parametrize("path", ["Observation?", "?_type=Observation&"])
+async def test_matches_are_cut_to_the_part(
+    client: httpx.AsyncClient, mark: str, path: str, asked: str, left: set[str]
+) -> None:
+    bundle = await search(client, f"{path}_tag=urn:mark|{mark}&_count=2&{asked}")
+
+    for part in [entry["resource"] for entry in bundle["entry"]]:
+        assert members(part) == left
+        assert part["meta"]["tag"] == [{"system": "urn:mark", "code": mark}, SUBSETTED]
+    assert [link["relation"] for link in bundle["link"]] == ["self", "next"]
+    assert all(asked in link["url"] for link in bundle["link"])
+    following = await search(client, bundle["link"][1]["url"])
+    assert [members(entry["resource"]) for entry in following["entry"]] == [left]
+
+
+async def test_summary_false_and_count(client: httpx.AsyncClient, mark: str) -> None:
+    whole = await search(client, f"Observation?_tag={mark}&_summary=false")
+    assert whole["total"] == 3
+    assert members(whole["entry"][0]["resource"]) == {"text", "status", "code", "note"}
+    for query in ("_summary=count&_count=2", "_count=2&_summary=count", "_count=0"):
+        counted = await search(client, f"Observation?_tag={mark}&{query}")
+        assert (counted["total"], "entry" in counted) == (3, False)
+
+
+async def test_elements_over_types_are_those_of_each(client: httpx.AsyncClient, mark: str) -> None:
+    bundle = await search(client, f"?_tag={mark}&_elements=Patient.name,note")
+    left = {entry["resource"]["resourceType"]: members(entry["resource"]) for entry in bundle["entry"]}
+    assert left == {"Observation": {"status", "code", "note"}, "Patient": {"name"}}
+
+    patient_only = await search(client, f"?_tag={mark}&_elements=Patient.name")
+    assert {len(members(entry["resource"])) for entry in patient_only["entry"]} == {1, 4}
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("_summary=some", "_summary"),
+        ("_summary=true&_summary=text", "_summary"),
+        ("_elements=nose", "nose"),
+        ("_elements=note,", "_elements"),
+        ("_elements=note&_summary=true", "_elements"),
+    ],
+)
+async def test_wrong_parts_are_refused(client: httpx.AsyncClient, query: str, named: str) -> None:
+    outcome = await search(client, f"Observation?{query}", 400)
+    assert named in outcome["issue"][0]["diagnostics"]
+
+
+async def test_unknown_elements_are_left_out_when_lenient(client: httpx.AsyncClient, mark: str) -> None:
+    bundle = await search(client, f"Observation?_tag={mark}&_elements=note,nose", headers=LENIENT)
+
+    assert "_elements=note&" in bundle["link"][0]["url"] + "&"
+    assert "nose" in bundle["entry"][-1]["resource"]["issue"][0]["diagnostics"]
+    assert members(bundle["entry"][0]["resource"]) == {"status", "code", "note"}
