@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import bundles, loads, reads, startup, workers, writes
+from benchmarks import bundles, loads, million, reads, searches, startup, workers, writes
 from benchmarks.compare import HEADER, Figure, Limit
 
 FIGURES: dict[str, Callable[[], Sequence[Figure | Limit]]] = {
     "reads": reads.figures,
+    "searches": searches.figures,
+    "million": million.figures,
     "writes": writes.figures,
     "bundles": bundles.figures,
     "loads": loads.figures,
