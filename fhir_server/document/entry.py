@@ -1,4 +1,4 @@
-"""Search entries: how a value of a parameter is written into `index` or `ranges`, and how MongoDB is asked for it.
+r"""Search entries: how a value of a parameter is written into `index` or `ranges`, and how MongoDB is asked for it.
 
 Rule: the extractor and the compiler both make entries here, so that they cannot disagree; a test of one entry is one
 condition on one array element. An entry whose key has a `:` is seldom asked for, and kept in `rare`, all others in
@@ -7,10 +7,13 @@ condition on one array element. An entry whose key has a `:` is seldom asked for
     Patient.family|muller|Müller             string: folded text, then the text itself
     Observation.code|8480-6|http://loinc.org token: code, then system (may be empty)
     Observation.code:system|http://loinc.org token: each system once
+    Observation.code:text|blutdruck|Blutdruck token's words: as of a string
+    Patient.identifier:of-type|MR\|7|http://… identifier with its type: code and value, then the type's system
     Encounter.subject|Patient/1              reference, uri: the value
     *|Patient/1                              a reference that no parameter covers: for referential integrity
-    {"k": "Encounter.date", "lo": …, "hi": …} date, number: first and last; "k" ends in + where the span is wide
-    {"k": "Encounter.length|http://unitsofmeasure.org|s|", …} quantity in one unit; in whatever unit, as a number
+    {"k": "Encounter.date", "lo": …, "hi": …} date: first and last; "k" ends in + where the span is wide
+    {"k": "RiskAssessment.probability|", …}  number, quantity in whatever unit: likewise, wide if it is no point
+    {"k": "Encounter.length|http://unitsofmeasure.org|s|", …} quantity in one unit
 """
 
 from __future__ import annotations
@@ -24,15 +27,18 @@ Filter = dict[str, Any]
 
 SEPARATOR = "|"
 WIDE = "+"
-"""Ends the key of ranges wider than `NARROW`."""
-NARROW = 86_400_000
-"""A day, in milliseconds: the low end of a narrow range is at most so far below its high end."""
+"""Ends the key of wide ranges: a test that bounds one end of them says nothing of the other."""
+DAY = 86_400_000
+"""In milliseconds: dates that take less are narrow."""
 
 UNCOVERED = "*"
 """The key of references that no parameter covers, of all types."""
 
 _LONGEST = 160
 _KEPT = 100
+
+LONGEST_BEGINNING = _KEPT
+"""So many characters of a uri can be looked for as a beginning: of longer ones the rest is a digest."""
 
 
 def bounded(text: str) -> str:
@@ -59,9 +65,24 @@ def system_key(key: str) -> str:
     return f"{key}:system"
 
 
+def text_key(key: str) -> str:
+    """The key under which the words that go with a token parameter's codes are kept."""
+    return f"{key}:text"
+
+
+def of_type(key: str, system: str, code: str, value: str) -> str:
+    """The entry of an identifier's value with the system and code of its type."""
+    return token(f"{key}:of-type", f"{_escaped(code)}{SEPARATOR}{_escaped(value)}", system)
+
+
 def identifier_key(key: str) -> str:
     """The key under which the identifiers of a reference parameter are kept."""
     return f"{key}:identifier"
+
+
+def amount_key(key: str) -> str:
+    """The key of a parameter's numbers, or of its quantities as numbers."""
+    return key + SEPARATOR
 
 
 def unit_key(key: str, system: str, unit: str) -> str:
@@ -83,8 +104,20 @@ LONGEST_PREFIX = _LONGEST
 
 
 def span(key: str, low: float, high: float) -> dict[str, Any]:
-    """The entry of a date (milliseconds, inclusive) or a number."""
-    return {"k": key if high - low < NARROW else key + WIDE, "lo": low, "hi": high}
+    """The entry of a date (milliseconds, inclusive), or, where `key` ends in `|`, of an amount."""
+    narrow = low == high if key.endswith(SEPARATOR) else high - low < DAY
+    return {"k": key if narrow else key + WIDE, "lo": low, "hi": high}
+
+
+def width(key: str) -> int:
+    """How far below its high end the low end of a narrow range of `key` is at most: dates are mostly days, amounts
+    mostly points."""
+    return 0 if key.endswith(SEPARATOR) else DAY
+
+
+def range_keys(key: str) -> list[str]:
+    """The keys of all ranges of a parameter."""
+    return [key, key + WIDE, amount_key(key), amount_key(key) + WIDE]
 
 
 def is_rare(entry: str) -> bool:
@@ -135,8 +168,8 @@ def within(key: str, low: tuple[float | None, float | None], high: tuple[float |
 
 
 def has_range(key: str) -> Filter:
-    """Documents with any range of `key`."""
-    return {layout.RANGES: {"$elemMatch": {"k": {"$in": [key, key + WIDE]}}}}
+    """Documents with any range of a parameter."""
+    return {layout.RANGES: {"$elemMatch": {"k": {"$in": range_keys(key)}}}}
 
 
 def _bounds(end: str, limits: tuple[float | None, float | None]) -> Filter:

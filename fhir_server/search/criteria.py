@@ -22,8 +22,9 @@ from resources.registry import RESOURCE_TYPES
 
 MOST_VALUES = 1000
 """Values of all parameters of a search together."""
-CONTAINS_COUNTS_FOR = 50
-"""Values that one of `:contains` counts for: it is looked for in every entry of its parameter."""
+COUNTS_FOR = {"contains": 50, "in": 100, "not-in": 100, "above": 20, "below": 20}
+"""Values that one with these modifiers counts for: `contains` is looked for in every entry of its parameter, the others
+become as many values as there are codes or levels."""
 MOST_TESTS = 3000
 """Tests that one parameter may become; over all types each value is one for each type."""
 MOST_HOPS = 6
@@ -178,9 +179,11 @@ def _test(asking: Asking, types: Types, name: str, text: str) -> Expr:
     for type_, parameter in by_type.items():
         _check_modifier(type_, parameter, modifier or None)
     values = split(text, ",")
-    asking.values += len(values) * (CONTAINS_COUNTS_FOR if modifier == "contains" else 1)
+    counts_for = COUNTS_FOR.get(modifier, 1)
+    asking.values += len(values) * counts_for
     if asking.values > MOST_VALUES:
-        raise BadRequest(f"Search parameter {shown(name)}: at most {MOST_VALUES} values can be given in one search")
+        allowed = f"{MOST_VALUES // counts_for} values" + (f" with {modifier}" if counts_for > 1 else "")
+        raise BadRequest(f"Search parameter {shown(name)}: at most {allowed} can be given in one search")
     if not all(values):
         raise BadRequest(f"Search parameter {shown(name)}={text[:80]}: an empty value between commas; a comma itself "
                          "is \\,")  # fmt: skip
@@ -203,9 +206,9 @@ def _test(asking: Asking, types: Types, name: str, text: str) -> Expr:
 def _check_modifier(type_: str, parameter: SearchParameter, modifier: str | None) -> None:
     if modifier is None:
         return
-    allowed = {"missing", *FACES[parameter.type].modifiers} if parameter.code not in WITHOUT_ENTRIES else set()
-    if parameter.type == "reference" and parameter.targets:
-        allowed -= RESOURCE_TYPES - set(parameter.targets)
+    allowed: set[str] = set()
+    if parameter.code not in WITHOUT_ENTRIES:
+        allowed = {"missing", *FACES[parameter.type].modifiers(type_, parameter)}
     if modifier not in allowed:
         named_types, others = sorted(allowed & RESOURCE_TYPES), sorted(allowed - RESOURCE_TYPES)
         named = [*others, *(named_types if len(named_types) < 20 else ["a resource type"])]

@@ -143,7 +143,8 @@ class Has:
 class Concept:
     """A token of `key` is in the value set `value`, or is, or is above or below, the code `value` of `system`.
 
-    `fold` says whether codes of this parameter are compared without case. `name` as in `Chain`.
+    `fold` says whether codes of this parameter are compared without case; `bare` whether it has codes whose system is
+    not known, so that one without a system counts for any. `name` as in `Chain`.
     """
 
     key: str
@@ -151,6 +152,7 @@ class Concept:
     system: str
     value: str
     fold: bool
+    bare: bool = False
     name: str = field(default="", compare=False, repr=False)
 
 

@@ -12,11 +12,13 @@ from typing import Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from fhir_server.document import entry, layout
+from fhir_server.access.limits import Access
+from fhir_server.document import codec, entry, layout
 from fhir_server.search import compile as compiling
 from fhir_server.search import match
 from fhir_server.search.extract import Extracted
 from fhir_server.search.query import Plan
+from fhir_server.search.rewrite import restrict
 from fhir_server.search.tree import (
     NOTHING,
     All,
@@ -77,6 +79,16 @@ async def resolve(  # noqa: PLR0911 - one a node
     return tree
 
 
+async def visible(
+    access: Access, db: Database, type_: str, tree: Expr, *, most: int, projection: Mapping[str, int],
+    session: AsyncClientSession | None = None,
+) -> list[Document]:  # fmt: skip
+    """The rows of a type that satisfy `tree` and that the caller may see, at most one more than `most`: for lookups, so
+    `tree` has none. Raises the driver's errors and Unprocessable."""
+    resolved = await resolve(db, restrict(tree, type_, access.limit), session)
+    return await _rows(db, compiling.unordered(resolved, most), projection, session, tested=codec.WITH_ENTRIES)
+
+
 async def _few(db: Database, tree: Expr, most: int, session: AsyncClientSession | None) -> tuple[str, ...] | None:
     """The keys of what satisfies `tree`, sorted; None for more than `most`."""
     if tree == NOTHING:
@@ -116,13 +128,15 @@ async def _referred(
 
 
 async def _rows(
-    db: Database, plan: Plan, projection: dict[str, int], session: AsyncClientSession | None
-) -> list[Document]:
-    """Rows of a plan without order, at most one more than its size."""
+    db: Database, plan: Plan, projection: Mapping[str, int], session: AsyncClientSession | None,
+    *, tested: Mapping[str, int] = FACTS,
+) -> list[Document]:  # fmt: skip
+    """Rows of a plan without order, at most one more than its size; `tested` is what is read of those that are tested
+    one by one."""
     if plan.residual is None:
         found = db.resources.find(plan.filter, projection, hint=plan.hint, limit=plan.limit, session=session)
         return await found.to_list(None)
-    walker = Walk(db, plan, FACTS, session)
+    walker = Walk(db, plan, tested, session)
     rows: list[Document] = []
     while len(rows) < plan.limit and (some := await walker.more()) is not None:
         rows += some

@@ -7,7 +7,7 @@ History merges `resources` and `versions` by keyset: newest first, then by key.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -22,9 +22,9 @@ from fhir_server.search import cursor
 from fhir_server.search.query import Plan, Query
 from fhir_server.search.rewrite import restrict, restricted
 from fhir_server.search.tree import Expr
-from fhir_server.store import grouped, links
+from fhir_server.store import grouped, links, lookups
 from fhir_server.store.database import Database, Document, translated
-from fhir_server.store.rows import PAGE_BYTES, SEARCH_MILLISECONDS, Page, take
+from fhir_server.store.rows import PAGE_BYTES, SEARCH_MILLISECONDS, Page, page_of, take
 from resources.outcome import Unprocessable
 
 MANY_KEYS: Final = 1_000
@@ -83,13 +83,15 @@ async def vread(access: Access, db: Database, type_: str, id_: str, version: int
 
 
 async def search(access: Access, db: Database, query: Query, *, secret: bytes) -> Page:
-    """One page of a query under the caller's limits; `secret` opens its cursor.
+    """One page of a query under the caller's limits, with the entries that its includes begin at; `secret` opens its
+    cursor.
 
     Raises BadRequest for a cursor that is not the query's, Unprocessable (too costly), Unavailable.
     """
     with translated():
-        tree = await links.resolve(db, restricted(query, access.limit))
-        return await _page(db, compiling.plan(query, tree, secret=secret), None)
+        tree = await _resolved(access, db, restricted(query, access.limit))
+        projection = codec.WITH_INDEX if query.includes else codec.PROJECTION
+        return await page(db, compiling.plan(query, tree, secret=secret), projection=projection)
 
 
 async def matching(access: Access, db: Database, type_: str, tree: Expr, *, most: int) -> tuple[Version, ...]:
@@ -103,33 +105,53 @@ async def matching_within(
 ) -> tuple[Version, ...]:
     """The same inside a transaction, for conditions and guards; raises the driver's errors, which say whether the
     transaction can be tried again."""
-    resolved = await links.resolve(db, restrict(tree, type_, access.limit), session)
-    return (await _page(db, compiling.unordered(resolved, most), session, whole=True)).versions
+    resolved = await _resolved(access, db, restrict(tree, type_, access.limit), session)
+    return (await page(db, compiling.unordered(resolved, most), session, whole=True)).versions
 
 
-async def _page(db: Database, plan: Plan, session: AsyncClientSession | None, *, whole: bool = False) -> Page:
-    """The rows of a plan, at most `plan.size`; with `whole`, one more where there are more."""
+async def _resolved(access: Access, db: Database, tree: Expr, session: AsyncClientSession | None = None) -> Expr:
+    """A restricted tree as it can be asked: value sets and hierarchies looked up, links resolved where they lead to
+    few."""
+    return await links.resolve(db, await lookups.resolve(access, db, tree, session), session)
+
+
+async def page(
+    db: Database,
+    plan: Plan,
+    session: AsyncClientSession | None = None,
+    *,
+    whole: bool = False,
+    projection: Mapping[str, int] = codec.PROJECTION,
+    most_bytes: int = PAGE_BYTES,
+) -> Page:
+    """The rows of a plan, whose tree was restricted: at most `plan.size`; with `whole`, one more where there are more.
+
+    `projection` is what is read of each row at least; a page ends where its rows exceed `most_bytes`. Raises the
+    driver's errors, and Unprocessable (too costly).
+    """
     if plan.groups is not None:
-        return await grouped.page(db, plan)
+        return await grouped.page(db, plan, projection)
     if plan.residual is not None:
-        rows, complete = await _walked(db, plan, session)
+        rows, complete = await _walked(db, plan, session, most_bytes)
     else:
         found = db.resources.find(
             plan.filter,
-            codec.PROJECTION,
+            projection,
             sort=plan.sort or None,
             hint=plan.hint,
             limit=plan.limit,
             session=session,
             max_time_ms=SEARCH_MILLISECONDS,
         )
-        rows, complete = await take(found, plan.limit)
+        rows, complete = await take(found, plan.limit, most_bytes)
     more = not complete or len(rows) > plan.size
     rows = rows if whole else rows[: plan.size]
-    return Page(tuple(map(codec.to_version, rows)), cursor.advance(plan, rows) if more else None)
+    return page_of(rows, cursor.advance(plan, rows) if more else None)
 
 
-async def _walked(db: Database, plan: Plan, session: AsyncClientSession | None) -> tuple[list[Document], bool]:
+async def _walked(
+    db: Database, plan: Plan, session: AsyncClientSession | None, most_bytes: int
+) -> tuple[list[Document], bool]:
     """As `take`, of a plan whose rows are tested one batch after another."""
     walk = links.Walk(db, plan, codec.WITH_ENTRIES, session, milliseconds=SEARCH_MILLISECONDS)
     rows: list[Document] = []
@@ -140,7 +162,7 @@ async def _walked(db: Database, plan: Plan, session: AsyncClientSession | None) 
             return rows, True
         rows += some[: plan.limit - len(rows)]
         size += sum(len(row.get(layout.TEXT, b"")) for row in some)
-        if size > PAGE_BYTES and rows:
+        if size > most_bytes and rows:
             return rows, False
     return rows, True
 
@@ -150,7 +172,7 @@ async def count(access: Access, db: Database, query: Query) -> int:
     try:
         async with asyncio.timeout(COUNT_MILLISECONDS / 1000 + 1):
             with translated():
-                tree = await links.resolve(db, restricted(query, access.limit))
+                tree = await _resolved(access, db, restricted(query, access.limit))
                 return await links.count(db, compiling.unordered(tree, 0), milliseconds=COUNT_MILLISECONDS)
     except (Unprocessable, TimeoutError) as error:
         raise Unprocessable(

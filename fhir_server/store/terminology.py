@@ -12,10 +12,10 @@ from collections import OrderedDict
 from typing import Final, TypeVar
 
 from fhir_server.access.limits import Access
-from fhir_server.document import entry, layout
+from fhir_server.document import codec, entry, layout
 from fhir_server.model import Version
 from fhir_server.search.tree import Equals, Expr, HasId, StartsWith, all_of
-from fhir_server.store import reader
+from fhir_server.store import links
 from fhir_server.store.database import Database, translated
 from resources.terminology import expansion, shapes, shipped, subsumption, systems
 from resources.terminology.lookups import Code, Found, Steps, Wanted
@@ -68,7 +68,7 @@ async def _stored(access: Access, db: Database, wanted: Wanted) -> Found:
     tree: Expr = Equals(entry.exact(f"{wanted.type}.url", wanted.url))
     if wanted.version is not None:
         tree = all_of(tree, StartsWith(entry.token(f"{wanted.type}.version", wanted.version.casefold(), "")))
-    versions = await reader.matching(access, db, wanted.type, tree, most=MOST_OF_ONE_URL)
+    versions = await _versions(access, db, wanted.type, tree)
     if len(versions) > MOST_OF_ONE_URL:
         raise NotExpandable(
             f"more than {MOST_OF_ONE_URL} resources are stored as {wanted}; name the version, as in url|version",
@@ -89,13 +89,19 @@ async def _all_codes(access: Access, db: Database, wanted: Wanted) -> ValueSet |
         keys = tuple([row[layout.ID] async for row in rows])
     if not keys:
         return None
-    versions = await reader.matching(access, db, "CodeSystem", HasId(keys), most=MOST_OF_ONE_URL)
+    versions = await _versions(access, db, "CodeSystem", HasId(keys))
     found = [resource for resource in map(_DECODED.get, versions) if wanted.version in (None, resource.version)]
     if not found:
         return None
     system = max(found, key=lambda resource: shapes.version_order(resource.version, resource.date))
     include = Include(system=system.url, version=system.version)
     return ValueSet(url=wanted.url, version=system.version, compose=Compose(include=(include,)))
+
+
+async def _versions(access: Access, db: Database, type_: str, tree: Expr) -> list[Version]:
+    with translated():
+        rows = await links.visible(access, db, type_, tree, most=MOST_OF_ONE_URL, projection=codec.PROJECTION)
+    return list(map(codec.to_version, rows))
 
 
 class _Decoded:

@@ -19,7 +19,6 @@ from fhir_server.search.types.sink import Sink
 from resources import instants
 from resources.expressions import Emitter, Leaf
 
-MODIFIERS: frozenset[str] = frozenset()
 BEGINNING, END = -62_135_596_800_000, 253_402_300_799_999
 """The first and the last millisecond of the years 1 to 9999."""
 

@@ -13,27 +13,28 @@ from fhir_server.search.tree import Expr
 from fhir_server.search.types import date, number, quantity, reference, string, token, uri
 from fhir_server.search.types.asked import Asked
 from resources.expressions import Emitter, Leaf
+from resources.parameters import SearchParameter
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """How a parameter type is asked (`value`) and written (`emitter`). `modifiers` are its own, beside `missing`;
-    `ranged` says that its entries are in `ranges`."""
+    """How a parameter type is asked (`value`) and written (`emitter`). `modifiers` are those that a parameter of a
+    resource type takes beside `missing`; `ranged` says that its entries are in `ranges`."""
 
-    modifiers: frozenset[str]
     value: Callable[[Asked], Expr]
     emitter: Callable[[Leaf], Emitter | None]
+    modifiers: Callable[[str, SearchParameter], frozenset[str]] = lambda _type, _parameter: frozenset()
     ranged: bool = False
 
 
 FACES: Mapping[str, Face] = MappingProxyType(
     {
-        "string": Face(string.MODIFIERS, string.value, string.emitter),
-        "token": Face(token.MODIFIERS, token.value, token.emitter),
-        "reference": Face(reference.MODIFIERS, reference.value, reference.emitter),
-        "uri": Face(uri.MODIFIERS, uri.value, uri.emitter),
-        "date": Face(date.MODIFIERS, date.value, date.emitter, ranged=True),
-        "number": Face(number.MODIFIERS, number.value, number.emitter, ranged=True),
-        "quantity": Face(quantity.MODIFIERS, quantity.value, quantity.emitter, ranged=True),
+        "string": Face(string.value, string.emitter, string.modifiers),
+        "token": Face(token.value, token.emitter, token.modifiers),
+        "reference": Face(reference.value, reference.emitter, reference.modifiers),
+        "uri": Face(uri.value, uri.emitter, uri.modifiers),
+        "date": Face(date.value, date.emitter, ranged=True),
+        "number": Face(number.value, number.emitter, ranged=True),
+        "quantity": Face(quantity.value, quantity.emitter, ranged=True),
     }
 )

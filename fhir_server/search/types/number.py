@@ -18,13 +18,12 @@ from fhir_server.search.types.asked import Asked, unescape
 from fhir_server.search.types.sink import Sink
 from resources.expressions import Emitter, Leaf
 
-MODIFIERS: frozenset[str] = frozenset()
 _FORM = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?([+-]?\d{1,34}(?:\.\d{1,34})?(?:[eE][+-]?\d{1,2})?)", re.ASCII)
 
 
 def value(asked: Asked) -> Expr:
     """The test of one value. Raises BadRequest."""
-    return compare(asked.key, *read(asked, unescape(asked.text)))
+    return compare(entry.amount_key(asked.key), *read(asked, unescape(asked.text)))
 
 
 def read(asked: Asked, text: str) -> tuple[str, Decimal]:
@@ -72,7 +71,7 @@ def _below(number: float) -> float:
 
 def emitter(leaf: Leaf) -> Emitter | None:
     """What takes the values of a leaf; None for types that are no numbers."""
-    key = leaf.key
+    key = entry.amount_key(leaf.key)
 
     def point(sink: Sink, held: Any) -> None:
         number = float(held)

@@ -22,7 +22,6 @@ from resources import quantities
 from resources.expressions import Emitter, Leaf
 from resources.quantities import AS_IT_IS, Scale
 
-MODIFIERS: frozenset[str] = frozenset()
 _QUANTITIES = frozenset({"Quantity", "SimpleQuantity", "Age", "Count", "Distance", "Duration"})
 _SAMPLE = re.compile(r"[+-]?\d{1,34}(?:\.\d{1,34})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 
@@ -36,7 +35,7 @@ def value(asked: Asked) -> Expr:
     parts = [unescape(part) for part in split(asked.text, "|")]
     prefix, amount = number.read(asked, parts[0])
     if len(parts) == 1:
-        return number.compare(asked.key, prefix, amount)
+        return number.compare(entry.amount_key(asked.key), prefix, amount)
     if len(parts) != 3 or not parts[2]:
         raise asked.refusal(
             "a quantity is [number], [number]|[system]|[code] or [number]||[unit], such as 5.4||mg or "
@@ -75,7 +74,7 @@ _LONGEST_CACHED = 200
 
 @lru_cache(maxsize=4096)  # a hospital's units are few
 def _cached_places(key: str, system: str, code: str, unit: str) -> Places:
-    places = {key: AS_IT_IS}
+    places = {entry.amount_key(key): AS_IT_IS}
     if system and code:
         place, scale = _place(key, system, code)
         places[place] = scale

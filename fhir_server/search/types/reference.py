@@ -1,4 +1,4 @@
-"""References: `1`, `Patient/1`, absolute, canonical with version, `:Patient`, `:identifier`.
+"""References: `1`, `Patient/1`, absolute, canonical with version, `:Patient`, `:identifier`, `:above` and `:below`.
 
 Rule: a reference to this server is the same however it is written; one to a version is also one to the resource.
 See https://hl7.org/fhir/R4/search.html#reference.
@@ -6,21 +6,46 @@ See https://hl7.org/fhir/R4/search.html#reference.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from fhir_server.document import entry
-from fhir_server.search.tree import Equals, Expr, any_of
-from fhir_server.search.types import token
+from fhir_server.search.tree import Equals, Expr, Under, any_of
+from fhir_server.search.types import token, uri
 from fhir_server.search.types.asked import Asked, unescape
 from fhir_server.search.types.sink import Sink
-from resources import references
+from resources import expressions, references
 from resources.compartments import compartments_of
 from resources.expressions import Emitter, Leaf
+from resources.parameters import BASE, SearchParameter
 from resources.references import ID
 from resources.registry import RESOURCE_TYPES
 
-MODIFIERS = frozenset({"identifier", *RESOURCE_TYPES})
+_PARENTS = ("partof", "part-of", "parent")
+
+
+@cache
+def modifiers(type_: str, parameter: SearchParameter) -> frozenset[str]:
+    """What a parameter takes beside `missing`: the types that it may refer to, and what its elements can be asked."""
+    types = token.element_types(type_, parameter)
+    found = set(parameter.targets or RESOURCE_TYPES)
+    if "Reference" in types:
+        found |= {"identifier", *(("above", "below") if _hierarchies(parameter) else ())}
+    if "canonical" in types:
+        found.add("below")
+    return frozenset(found)
+
+
+@cache
+def parent(type_: str) -> SearchParameter | None:
+    """The parameter of a type by which its resources refer to the one that they are part of: `Location.partof`."""
+    known = (BASE.get(type_, code) for code in _PARENTS)
+    return next((one for one in known if one and one.type == "reference" and type_ in one.targets), None)
+
+
+def _hierarchies(parameter: SearchParameter) -> tuple[str, ...]:
+    """The types that a parameter may refer to whose resources are part of others of the type."""
+    return tuple(type_ for type_ in parameter.targets if parent(type_))
 
 
 def value(asked: Asked) -> Expr:
@@ -28,6 +53,8 @@ def value(asked: Asked) -> Expr:
     if asked.modifier == "identifier":
         return token.test(asked, entry.identifier_key(asked.key), fold=False)
     text = unescape(asked.text)
+    if asked.modifier in ("above", "below"):
+        return _under(asked, text)
     if asked.modifier is not None:
         return _of_type(asked, text, asked.modifier)
     if ID.fullmatch(text):
@@ -48,6 +75,25 @@ def _of_type(asked: Asked, text: str, type_: str) -> Expr:
             raise asked.refusal(f"an id of a {type_} is expected")
         return Equals(entry.exact(asked.key, forms[-1]))
     return Equals(entry.exact(asked.key, f"{type_}/{text}"))
+
+
+def _under(asked: Asked, text: str) -> Expr:
+    """The test of a place in a hierarchy of resources, or of a canonical's versions."""
+    types = token.element_types(asked.type, asked.parameter)
+    if "canonical" in types and "://" in text and asked.modifier == "below":
+        return uri.below(asked, text)
+    hierarchies = _hierarchies(asked.parameter) if "Reference" in types else ()
+    if ID.fullmatch(text) and len(hierarchies) == 1:
+        text = f"{hierarchies[0]}/{text}"
+    named, forms = reference_forms(text, asked.base_url)
+    if named is None or named not in hierarchies:
+        expected = f"[type]/[id] of {' or '.join(hierarchies)}" if hierarchies else "a canonical url"
+        raise asked.refusal(f"{asked.modifier} takes {expected}")
+    of_parent, many = parent(named), not expressions.is_single(asked.type, asked.parameter)
+    if of_parent is None:
+        raise ValueError(f"{named} has no hierarchy")
+    name = f"{asked.parameter.code}:{asked.modifier}"
+    return Under(asked.key, f"{named}.{of_parent.code}", forms[0], up=asked.modifier == "above", many=many, name=name)
 
 
 def emitter(leaf: Leaf) -> Emitter | None:

@@ -16,8 +16,8 @@ from fhir_server.search.tree import Contains, Equals, Expr, StartsWith
 from fhir_server.search.types.asked import Asked, unescape
 from fhir_server.search.types.sink import Sink
 from resources.expressions import Emitter, Leaf
+from resources.parameters import SearchParameter
 
-MODIFIERS = frozenset({"exact", "contains"})
 PARTS = {
     "HumanName": ("family", "given", "text", "prefix", "suffix"),
     "Address": ("line", "city", "district", "state", "postalCode", "country", "text"),
@@ -44,19 +44,35 @@ def _kept(character: str) -> bool:
 _DROPPED = frozenset({"Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "Mn", "Cc", "Cf"})
 
 
+def modifiers(type_: str, parameter: SearchParameter) -> frozenset[str]:  # noqa: ARG001 - of every type and parameter
+    """What a parameter takes beside `missing`."""
+    return frozenset({"exact", "contains"})
+
+
 def value(asked: Asked) -> Expr:
     """The test of one value. Raises BadRequest."""
     text = unescape(asked.text)
-    folded = fold(text)
     if asked.modifier == "exact":
-        return Equals(entry.text(asked.key, folded, text))
-    if not folded:
-        raise asked.refusal("there is no letter or digit to look for; the modifier exact compares punctuation too")
-    if len(folded) > entry.LONGEST_PREFIX:
-        raise asked.refusal(f"at most {entry.LONGEST_PREFIX} characters can be compared; exact takes longer ones")
+        return Equals(entry.text(asked.key, fold(text), text))
     if asked.modifier == "contains":
-        return Contains(asked.key, folded)
-    return StartsWith(f"{asked.key}|{folded}")
+        return Contains(asked.key, _folded(asked, text))
+    return beginning(asked, asked.key)
+
+
+def beginning(asked: Asked, key: str) -> Expr:
+    """The test that a text under `key` begins with what is asked for. Raises BadRequest."""
+    return StartsWith(f"{key}{entry.SEPARATOR}{_folded(asked, unescape(asked.text))}")
+
+
+def _folded(asked: Asked, text: str) -> str:
+    folded = fold(text)
+    if not folded:
+        hint = "" if asked.modifier else "; the modifier exact compares punctuation too"
+        raise asked.refusal(f"there is no letter or digit to look for{hint}")
+    if len(folded) > entry.LONGEST_PREFIX:
+        hint = "" if asked.modifier else "; exact takes longer ones"
+        raise asked.refusal(f"at most {entry.LONGEST_PREFIX} characters can be compared{hint}")
+    return folded
 
 
 def emitter(leaf: Leaf) -> Emitter | None:

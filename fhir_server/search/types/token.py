@@ -1,4 +1,4 @@
-"""Tokens: `code`, `system|code`, `|code` (no system), `system|` (any code), and `:not`.
+"""Tokens: `code`, `system|code`, `|code` (no system), `system|` (any code); their words, value sets and hierarchies.
 
 Rule: systems are compared as they are; codes without case, since HL7 asks for it when in doubt; identifiers with case,
 since two of them that differ only so may be two people's. See https://hl7.org/fhir/R4/search.html#token.
@@ -6,25 +6,47 @@ since two of them that differ only so may be two people's. See https://hl7.org/f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from fhir_server.document import entry
 from fhir_server.search import sort
-from fhir_server.search.tree import NOTHING, Equals, Expr, Present, StartsWith, any_of
+from fhir_server.search.tree import NOTHING, Concept, Equals, Expr, Present, StartsWith, any_of
+from fhir_server.search.types import string
 from fhir_server.search.types.asked import Asked, split, unescape
 from fhir_server.search.types.sink import Sink
-from resources import definitions, expressions
+from resources import definitions, expressions, references
 from resources.expressions import Emitter, Leaf
 from resources.parameters import SearchParameter
 
-MODIFIERS = frozenset({"not"})
 _CASE_MATTERS = frozenset({"Identifier", "id", "uri", "canonical"})
+_CODED = frozenset({"code", "Coding", "CodeableConcept"})
+_WITH_WORDS = frozenset({"Coding", "CodeableConcept", "Identifier"})
+
+
+def modifiers(type_: str, parameter: SearchParameter) -> frozenset[str]:
+    """What a parameter takes beside `missing`: that depends on the types of its elements."""
+    types = element_types(type_, parameter)
+    return frozenset({
+        "not",
+        *(["text"] if types & _WITH_WORDS else ()),
+        *(["of-type"] if "Identifier" in types else ()),
+        *(["in", "not-in", "above", "below"] if types & _CODED else ()),
+    })
 
 
 def value(asked: Asked) -> Expr:
     """The test of one value, not yet negated. Raises BadRequest."""
+    match asked.modifier:
+        case "text":
+            return string.beginning(asked, entry.text_key(asked.key))
+        case "of-type":
+            return _of_type(asked)
+        case "in" | "not-in":
+            return _in(asked)
+        case "above" | "below":
+            return _subsumed(asked, asked.modifier)
     types = element_types(asked.type, asked.parameter)
     if types == {"boolean"} and unescape(asked.text) not in ("true", "false"):
         raise asked.refusal("true or false is expected")
@@ -53,6 +75,49 @@ def test(asked: Asked, key: str, *, fold: bool) -> Expr:
     return Equals(entry.exact(entry.system_key(key), parts[0]))
 
 
+def _of_type(asked: Asked) -> Expr:
+    parts = [unescape(part) for part in split(asked.text, "|")]
+    if len(parts) != 3 or not all(parts):
+        raise asked.refusal(
+            "of-type takes [system]|[code]|[value]: the identifier's value after the system and code of its type, such "
+            "as http://terminology.hl7.org/CodeSystem/v2-0203|MR|12345"
+        )
+    system, code, held = parts
+    return Equals(entry.of_type(asked.key, system, code.casefold(), held))
+
+
+def _in(asked: Asked) -> Expr:
+    """The value set by its canonical url, or `ValueSet/1` for one of this server's."""
+    text = unescape(asked.text)
+    parsed = references.parse(text, asked.base_url)
+    if parsed is not None and parsed.local and parsed.type == "ValueSet" and not parsed.version:
+        text = f"ValueSet/{parsed.id}"
+    elif parsed is None or parsed.local or parsed.fragment is not None or any(map(str.isspace, text)):
+        raise asked.refusal(f"{asked.modifier} takes the canonical url of a ValueSet, or ValueSet/[id] for one of here")
+    return _concept(asked, "in", "", text)
+
+
+def _subsumed(asked: Asked, relation: Literal["above", "below"]) -> Expr:
+    system, code = [unescape(part) for part in ["", *split(asked.text, "|")][-2:]]
+    system = system or implied_system(asked.type, asked.parameter) or ""
+    if len(split(asked.text, "|")) > 2 or not system or not code:
+        raise asked.refusal(f"{relation} takes [system]|[code]")
+    return _concept(asked, relation, system, code)
+
+
+def _concept(asked: Asked, relation: Literal["in", "above", "below"], system: str, value: str) -> Concept:
+    bare = _has_unknown_systems(asked.type, asked.parameter)
+    name = f"{asked.parameter.code}:{asked.modifier}"
+    return Concept(asked.key, relation, system, value, fold=True, bare=bare, name=name)
+
+
+@cache
+def _has_unknown_systems(type_: str, parameter: SearchParameter) -> bool:
+    """Whether a parameter looks at codes whose binding does not tell their systems."""
+    found = expressions.leaves(type_, parameter)
+    return any(leaf.element_type == "code" and not _systems(leaf.element.value_set) for leaf in found)
+
+
 @cache
 def element_types(type_: str, parameter: SearchParameter) -> frozenset[str]:
     """The types of the elements that a parameter looks at."""
@@ -73,7 +138,7 @@ def emitter(leaf: Leaf) -> Emitter | None:
     """What takes the values of a leaf; None for types that are no tokens."""
     makers: dict[str, Callable[[Leaf], Emitter]] = {
         "Coding": _coding,
-        "CodeableConcept": _concept,
+        "CodeableConcept": _codeable,
         "Identifier": lambda leaf: identifier(leaf.key),
         "ContactPoint": _contact,
         "boolean": _boolean,
@@ -98,39 +163,63 @@ def identifier(key: str) -> Emitter:
             (sink.rare if is_rare else sink.index).append(entry.token(key, text, system or ""))
         if system is not None:
             sink.rare.append(entry.exact(system_key, system))
+        if not is_rare and (type_ := held.get("type")) is not None:
+            sink.rare.extend(_typed(key, type_, text))
 
     return emit
+
+
+def _typed(key: str, type_: dict[str, Any], value: str | None) -> Iterator[str]:
+    """The entries of an identifier's type: its text, and the value with each of its codes."""
+    if (text := type_.get("text")) is not None:
+        yield _text_entry(key, text)
+    for coding in type_.get("coding", ()):
+        system, code = coding.get("system"), coding.get("code")
+        if value is not None and system is not None and code is not None:
+            yield entry.of_type(key, system, code.casefold(), value)
 
 
 def _coding(leaf: Leaf) -> Emitter:
     key = leaf.key
 
     def emit(sink: Sink, held: dict[str, Any]) -> None:
-        code, system = held.get("code"), held.get("system")
-        if code is not None:
-            sink.index.append(_entry(key, code, system))
-        if system is not None:
-            sink.rare.append(_system_entry(key, system))
+        system, code, display = held.get("system", ""), held.get("code", ""), held.get("display", "")
+        short = len(system) + len(code) + len(display) <= _LONGEST_CACHED
+        found, rare = (_cached_entries if short else _cached_entries.__wrapped__)(key, system, code, display)
+        sink.index += found
+        sink.rare += rare
 
     return emit
 
 
+_LONGEST_CACHED = 400
+"""Characters of a coding: the cache must not grow by what somebody sends."""
+
+
 @lru_cache(maxsize=16384)  # a hospital's codes are few
-def _entry(key: str, code: str, system: str | None) -> str:
-    return entry.token(key, code.casefold(), system or "")
+def _cached_entries(key: str, system: str, code: str, display: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The entries of a coding, and those of them that are seldom asked for."""
+    rare = []
+    if system:
+        rare.append(entry.exact(entry.system_key(key), system))
+    if display:
+        rare.append(_text_entry(key, display))
+    return (entry.token(key, code.casefold(), system),) if code else (), tuple(rare)
 
 
-@lru_cache(maxsize=4096)
-def _system_entry(key: str, system: str) -> str:
-    return entry.exact(entry.system_key(key), system)
+def _text_entry(key: str, text: str) -> str:
+    return entry.text(entry.text_key(key), string.fold(text), text)
 
 
-def _concept(leaf: Leaf) -> Emitter:
+def _codeable(leaf: Leaf) -> Emitter:
     one = _coding(leaf)
+    key = leaf.key
 
     def emit(sink: Sink, held: dict[str, Any]) -> None:
         for coding in held.get("coding", ()):
             one(sink, coding)
+        if (text := held.get("text")) is not None:
+            sink.rare.append(_text_entry(key, text))
 
     return emit
 
@@ -175,10 +264,11 @@ def _code(leaf: Leaf) -> Emitter:
     implied = implied_system(leaf.type, leaf.parameter) is not None
 
     def emit(sink: Sink, held: str) -> None:
-        system = systems.get(held)
-        sink.index.append(_entry(key, held, system))
-        if system is not None and not implied:
-            sink.rare.append(_system_entry(key, system))
+        system = systems.get(held, "")
+        found, rare = _cached_entries(key, system, held, "")
+        sink.index += found
+        if not implied:
+            sink.rare += rare
         if scalar is not None:
             sink.least(scalar, held.casefold())
 

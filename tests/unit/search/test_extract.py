@@ -50,7 +50,12 @@ def test_an_observation() -> None:
         sort={"date": 0, "status": "final", "value-date": None},
         compartments=["Encounter/3", "Patient/1", "Practitioner/2"],
         references=["Encounter/3", "Patient/1", "Practitioner/2"],
-        rare=["Observation.code:system|http://loinc.org", "Observation.combo-code:system|http://loinc.org"],
+        rare=[
+            "Observation.code:system|http://loinc.org",
+            "Observation.code:text|systolic|Systolic",
+            "Observation.combo-code:system|http://loinc.org",
+            "Observation.combo-code:text|systolic|Systolic",
+        ],
     )
 
 
