@@ -274,9 +274,9 @@ def _choice(parts: tuple[Expr, ...]) -> Filter:
 
 
 def _within(test: Within) -> Filter:
-    """Narrow ranges and wide ones apart: that narrow ones are short bounds both of their ends."""
+    """Narrow ranges and wide ones apart: what bounds one end of a narrow one bounds the other."""
     low_to = _least(test.low_to, test.high_to)
-    low_from = _most(test.low_from, None if test.high_from is None else test.high_from - entry.NARROW)
+    low_from = _most(test.low_from, None if test.high_from is None else test.high_from - entry.width(test.key))
     high = (test.high_from, test.high_to)
     narrow = entry.within(test.key, (low_from, low_to), high)
     wide = entry.within(test.key + entry.WIDE, (test.low_from, low_to), high)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from fhir_server.search.tree import Chain, Expr, Has, HasId, Not, Present, any_of
+from fhir_server.search.tree import Any_, Chain, Expr, Has, HasId, Not, Present, Within, any_of
 from fhir_server.search.types.asked import Asked, split, unescape
 from fhir_server.search.types.faces import FACES
 from resources import expressions
@@ -197,10 +197,11 @@ def _test(asking: Asking, types: Types, name: str, text: str) -> Expr:
         for value in values
         for type_, parameter in by_type.items()
     ]
-    first = asked[0]
-    if len(types) == 1 and FACES[first.parameter.type].ranged and expressions.is_single(types[0], first.parameter):
-        asking.single_ranges[first.key] = None
-    return _expression(modifier, asked)
+    found = _expression(modifier, asked)
+    if len(by_type) == 1 and expressions.is_single(types[0], asked[0].parameter):
+        choices = found.parts if isinstance(found, Any_) else (found,)
+        asking.single_ranges.update({test.key: None for test in choices if isinstance(test, Within)})
+    return found
 
 
 def _check_modifier(type_: str, parameter: SearchParameter, modifier: str | None) -> None:

@@ -85,7 +85,7 @@ def _has_entry(  # noqa: PLR0911 - one a node
         case Present(key, ranged=False):
             return any(held.startswith(key + entry.SEPARATOR) for held in _held(extracted, key))
         case Present(key):
-            return any(held["k"] in (key, key + entry.WIDE) for held in extracted.ranges)
+            return any(held["k"] in entry.range_keys(key) for held in extracted.ranges)
         case Within(key):
             return any(held["k"] in (key, key + entry.WIDE) and _within(node, held) for held in extracted.ranges)
 

@@ -31,6 +31,7 @@ def observation(number: int) -> Json:
         "code": {"coding": [{"system": "http://loinc.org", "code": str(number % 20)}]},
         "subject": {"reference": f"Patient/{number % 50}"},
         "effectiveDateTime": f"20{number % 100:02}-01-01T{number % 24:02}:00:00Z",
+        "valueQuantity": {"value": number, "unit": "mg"},
     }
 
 
@@ -100,6 +101,8 @@ def stages(plan: Json) -> Iterator[str]:
         ("Observation", "_sort=-date", False, 11),
         ("Observation", "date=2007-01-01", True, 6),
         ("Observation", "date=ge2007-01-01&date=le2007-01-02", True, 12),
+        ("Observation", "value-quantity=7||mg", True, 1),
+        ("Observation", "value-quantity=ge7||mg&value-quantity=le11||mg", True, 3),
         (None, "", False, 11),
         (None, "_type=Patient,Observation", False, 22),
         (None, "_id=8", True, 1),
@@ -120,6 +123,18 @@ def test_a_search_runs_on_its_index(
     assert ("SORT" in used) == sorts
     assert found["executionStats"]["totalDocsExamined"] <= examined
     assert found["executionStats"]["nReturned"] > 0
+
+
+@pytest.mark.parametrize(("asked", "found"), [("gt589", 5), ("lt10", 5), ("ge589||mg", 6), ("le9||mg", 5)])
+def test_a_test_of_points_looks_at_those_that_it_finds(resources: Collection[Json], asked: str, found: int) -> None:
+    pairs = (("value-quantity", asked),)
+    query = grammar.parse(
+        "Observation", pairs, parameters=BASE, base_url=BASE_URL, strict=True, default_count=0, max_count=0, now_ms=0
+    )
+    plan = compiling.unordered(restricted(query, lambda _type: EVERYTHING), 0)
+    stats = resources.find(plan.filter, hint=plan.hint).explain()["executionStats"]
+    assert stats["nReturned"] == stats["totalDocsExamined"] == found
+    assert stats["totalKeysExamined"] <= found + 3
 
 
 def test_a_count_reads_no_document(resources: Collection[Json]) -> None:

@@ -242,7 +242,7 @@ LIMITS: list[Expr] = [
     InCompartment("Patient/1"),
     Not(InCompartment("Patient/1")),
     Any_(
-        (InCompartment("Patient/2"), Equals("Patient.active|true|"), Within("RiskAssessment.probability", low_to=0.5))
+        (InCompartment("Patient/2"), Equals("Patient.active|true|"), Within("RiskAssessment.probability|", low_to=0.5))
     ),
 ]
 

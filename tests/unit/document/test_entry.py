@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from fhir_server.document import entry
@@ -47,6 +49,13 @@ def test_a_range_wider_than_a_day_says_so_in_its_key() -> None:
     day = 86_400_000
     assert entry.span("E.date", 0, day - 1) == {"k": "E.date", "lo": 0, "hi": day - 1}
     assert entry.span("E.date", 0, day)["k"] == "E.date+"
+
+
+def test_an_amount_that_is_no_point_says_so_in_its_key() -> None:
+    key = entry.unit_key("E.length", "", "s")
+    assert entry.span(key, 0.5, 0.5) == {"k": key, "lo": 0.5, "hi": 0.5}
+    assert entry.span(key, math.inf, math.inf)["k"] == key
+    assert entry.span(key, 0.5, 0.75)["k"] == f"{key}+"
 
 
 def test_a_test_is_one_condition_on_one_element() -> None:

@@ -105,9 +105,24 @@ def test_a_narrow_range_is_bounded_on_both_ends() -> None:
     }
 
 
+def test_a_point_is_bounded_on_both_ends() -> None:
+    found = plan("Observation", ("value-quantity", "ge5||mg")).filter
+    key = "Observation.value-quantity||mg|"
+    assert found == {
+        "$or": [
+            {"ranges": {"$elemMatch": {"k": key, "lo": {"$gte": 5.0}, "hi": {"$gte": 5.0}}}},
+            {"ranges": {"$elemMatch": {"k": f"{key}+", "hi": {"$gte": 5.0}}}},
+        ]
+    }
+
+
 def test_two_range_tests_of_a_single_value_are_bounded_together() -> None:
     found = query("Patient", ("birthdate", "gt2023"), ("birthdate", "lt2024"))
     assert found.tree == Within("Patient.birthdate", low_to=1_704_067_199_999, high_from=1_704_067_200_000)
+    amounts = query("Observation", ("value-quantity", "ge5||mg"), ("value-quantity", "le6||mg"))
+    assert amounts.tree == Within("Observation.value-quantity||mg|", low_to=6.0, high_from=5.0)
+    units = query("Observation", ("value-quantity", "ge5||mg"), ("value-quantity", "le6||g"))
+    assert isinstance(units.tree, All)
     several = query("RiskAssessment", ("probability", "gt0.5"), ("probability", "lt0.7"))  # may be two predictions'
     assert isinstance(several.tree, All)
     many = ",".join(f"gt20{year}" for year in range(10, 30))

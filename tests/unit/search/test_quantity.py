@@ -358,12 +358,13 @@ def test_entries_are_few() -> None:
         return [entry["k"].removeprefix("Observation.") for entry in found.ranges if "combo" not in entry["k"]]
 
     key = "value-quantity"
-    assert keys(quantity("5", "mg")) == [key, f"{key}|{UCUM}|g|", f"{key}||mg|"]
+    plain = f"{key}|"
+    assert keys(quantity("5", "mg")) == [plain, f"{key}|{UCUM}|g|", f"{key}||mg|"]
     assert keys(quantity("5", "mg") | {"unit": "milligram"})[2:] == [f"{key}||mg|", f"{key}||milligram|"]
-    assert keys(quantity("5", "[pH]")) == [key, f"{key}|{UCUM}|[pH]|", f"{key}||[pH]|"]
-    assert keys({"value": 5, "unit": "mg"}) == [key, f"{key}||mg|"]
-    assert keys(quantity("5")) == [key]
-    assert keys(quantity("5", "mg", "<")) == [f"{key}+", f"{key}|{UCUM}|g|+", f"{key}||mg|+"]
+    assert keys(quantity("5", "[pH]")) == [plain, f"{key}|{UCUM}|[pH]|", f"{key}||[pH]|"]
+    assert keys({"value": 5, "unit": "mg"}) == [plain, f"{key}||mg|"]
+    assert keys(quantity("5")) == [plain]
+    assert keys(quantity("5", "mg", "<")) == [f"{plain}+", f"{key}|{UCUM}|g|+", f"{key}||mg|+"]
 
 
 @pytest.mark.parametrize(
