@@ -34,6 +34,9 @@ MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024 - 16 * 1024
 PROJECTION: Final[Mapping[str, int]] = {layout.TREE: 0, layout.INDEX: 0, layout.RARE: 0, layout.RANGES: 0}
 """What reads ask for: all but the tree and the entries. (The sort keys are few, and paging needs them.)"""
 
+WITH_INDEX: Final[Mapping[str, int]] = {layout.TREE: 0, layout.RARE: 0, layout.RANGES: 0}
+"""The same with the entries that references are among: for rows that lead to others."""
+
 WITH_ENTRIES: Final[Mapping[str, int]] = {layout.TREE: 0}
 """The same with the entries: for rows that are tested after they were read."""
 

@@ -6,13 +6,17 @@ has been deleted: a search in the compartment of what nobody refers to finds not
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fhir_server.access.limits import Access
 from fhir_server.interactions import pages
 from fhir_server.interactions.server import Server
 from fhir_server.model import FhirRequest, FhirResponse, Pairs
 from fhir_server.search import cursor, grammar
 from fhir_server.search.query import Query
-from fhir_server.store import reader
+from fhir_server.store import includes, reader
+from fhir_server.store.rows import PAGE_BYTES
+from resources.outcome import Issue
 
 
 async def search(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
@@ -38,7 +42,23 @@ async def search(server: Server, access: Access, request: FhirRequest) -> FhirRe
     following = cursor.seal(page.next, query, server.secret) if page.next else None
     base = request.base_url.encode()
     entries = tuple(pages.match_entry(base, found, subset=query.subset) for found in page.versions)
+    if query.includes:
+        included = await includes.follow(access, server.database, query.includes, page)
+        entries += tuple(pages.match_entry(base, found, b"include", query.subset) for found in included.versions)
+        query = replace(query, issues=(*query.issues, *left_out(included.cut)))
     return answer(request, query, entries, total, following)
+
+
+def left_out(cut: tuple[str, ...]) -> list[Issue]:
+    """The warning that these includes may have more than what came along with a page."""
+    if not cut:
+        return []
+    words = (
+        f"{', '.join(cut)}: not everything may have come along with this page. It takes {includes.MOST:,} resources "
+        f"and {PAGE_BYTES // 1024 // 1024} MiB at most, in {includes.MOST_ROUNDS} steps. Ask for fewer matches on a "
+        "page (_count), or search for what refers to them."
+    )
+    return [Issue("warning", "too-costly", words)]
 
 
 def understood(

@@ -75,6 +75,7 @@ def parse(
         total=reading.total,
         compartment=compartment,
         subset=reading.subset,
+        includes=tuple(reading.includes),
     )
 
 
@@ -95,6 +96,9 @@ def _read(reading: Reading, name: str, text: str) -> None:
         results.RESULT_PARAMETERS[name](reading, text)
     elif name.partition(":")[0] in results.NOT_YET:
         reading.leave_out(f"Parameter {shown(name)} {criteria.NOT_YET}")
+    elif forms := results.forms(name):
+        allowed = " and ".join(forms)
+        raise BadRequest(f"Parameter {shown(name)}: it does not take this modifier; there are {allowed}")
     elif name.partition(":")[0] in _ALWAYS_REFUSED:
         raise BadRequest(f"Search parameter {shown(name)} {criteria.NOT_YET}", code="not-supported")
     else:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_server.model import Pairs
+from fhir_server.search.includes import Include
 from fhir_server.search.tree import EVERYTHING, Expr, Linked
 from resources.outcome import Issue
 from resources.subsets import Subset
@@ -30,7 +31,7 @@ class Query:
     `issues` are warnings for the answer's Bundle (lenient handling); `applied` are the pairs that took effect, for the
     self link, without `_cursor`. `total` is accurate, estimate, none, or None when the client did not say.
     `compartment` (`Patient/1`) is the one that is searched, if any. `subset` is the part of the resources that is
-    wanted, None for all.
+    wanted, None for all. `includes` say what comes along with the matches.
     """
 
     type: str | None
@@ -44,6 +45,7 @@ class Query:
     total: str | None = None
     compartment: str | None = None
     subset: Subset | None = None
+    includes: tuple[Include, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fhir_server.search.criteria import Asking
+from fhir_server.search.includes import Include
 from fhir_server.search.query import SortKey
 from fhir_server.search.tree import Expr
 from resources.outcome import Issue
@@ -31,6 +32,7 @@ class Reading:
     cursor: str | None = None
     subset: Subset | None = None
     only_count: bool = False
+    includes: dict[Include, None] = field(default_factory=dict)
     applied: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[Issue] = field(default_factory=list)
     errors: list[Issue] = field(default_factory=list)

@@ -7,9 +7,10 @@ always refused. See https://hl7.org/fhir/R4/search.html#return.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
-from fhir_server.search import sort
+from fhir_server.search import includes, sort
 from fhir_server.search.query import SortKey
 from fhir_server.search.reading import Reading
 from fhir_server.search.tree import NOTHING, OfType
@@ -19,7 +20,9 @@ from resources.registry import RESOURCE_TYPES
 from resources.subsets import Subset
 
 CURSOR = "_cursor"
-NOT_YET = frozenset({"_include", "_revinclude", "_contained", "_containedType"})
+MOST_INCLUDES = 30
+"""Of one search."""
+NOT_YET = frozenset({"_contained", "_containedType"})
 
 
 def _count(reading: Reading, text: str) -> None:
@@ -94,6 +97,22 @@ def _type(reading: Reading, text: str) -> None:
     reading.applied.append(("_type", text))
 
 
+def _include(name: str, reading: Reading, text: str) -> None:
+    types = (reading.type,) if reading.type else reading.types or RESOURCE_TYPES
+    found = includes.parse(name, text, reading.asking.parameters, types)
+    if not found.ways:
+        place = "leads to" if found.reverse else "begins at"
+        reading.leave_out(
+            f"Parameter {found.text}: none of it {place} what is searched, {', '.join(types)}; "
+            f"{name}{includes.ITERATE} also follows what comes along"
+        )
+        return
+    reading.includes[found] = None
+    if len(reading.includes) > MOST_INCLUDES:
+        raise BadRequest(f"Parameter {name}: a search has at most {MOST_INCLUDES} includes", code="too-costly")
+    reading.applied.append((name, text))
+
+
 def _cursor(reading: Reading, text: str) -> None:
     if reading.cursor is not None:
         raise BadRequest(f"Parameter {CURSOR} is there twice")
@@ -108,4 +127,11 @@ RESULT_PARAMETERS: Mapping[str, Callable[[Reading, str], None]] = MappingProxyTy
     "_elements": _elements,
     "_type": _type,
     CURSOR: _cursor,
+    **{name: partial(_include, name) for name in includes.NAMES},
 })
+
+
+def forms(name: str) -> list[str]:
+    """The result parameters that `name` is one of but for its modifier."""
+    code = name.partition(":")[0]
+    return [known for known in RESULT_PARAMETERS if known.partition(":")[0] == code]

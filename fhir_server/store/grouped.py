@@ -7,20 +7,21 @@ ended whatever was written meanwhile; a row that refers into several groups is s
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from typing import Final
 
-from fhir_server.document import codec, layout
+from fhir_server.document import layout
 from fhir_server.search import compile as compiling
 from fhir_server.search.query import Plan, Position
 from fhir_server.store.database import Database, Document
-from fhir_server.store.rows import SEARCH_MILLISECONDS, Page, take
+from fhir_server.store.rows import SEARCH_MILLISECONDS, Page, page_of, take
 
 FIRST: Final = 20
 LARGEST: Final = compiling.MERGED
 """Resources of a group: few at first, as many as MongoDB merges in order at most."""
 
 
-async def page(db: Database, plan: Plan) -> Page:
+async def page(db: Database, plan: Plan, projection: Mapping[str, int]) -> Page:
     """The rows of a plan that has groups. Raises the driver's errors."""
     if plan.groups is None:
         raise ValueError("the plan has no groups")
@@ -34,23 +35,29 @@ async def page(db: Database, plan: Plan) -> Page:
         else:
             end = min(start + size, len(ids))
         if end > start:
-            some, whole = await _of_group(db, plan, start, end, position, plan.limit - len(rows))
+            some, whole = await _of_group(db, plan, projection, start, end, position, plan.limit - len(rows))
             rows += some
             if not whole or len(rows) >= plan.limit:
                 kept = rows[: plan.size]
                 reached = _reached(kept, some, (ids[start], ids[end - 1]), position)
-                return Page(tuple(map(codec.to_version, kept)), reached)
+                return page_of(kept, reached)
         start, position, size = end, None, min(size * 2, LARGEST)
-    return Page(tuple(map(codec.to_version, rows)), None)
+    return page_of(rows, None)
 
 
 async def _of_group(
-    db: Database, plan: Plan, start: int, end: int, position: Position | None, limit: int
+    db: Database,
+    plan: Plan,
+    projection: Mapping[str, int],
+    start: int,
+    end: int,
+    position: Position | None,
+    limit: int,
 ) -> tuple[list[Document], bool]:
     ids = plan.groups.ids if plan.groups is not None else ()
     conditions = compiling.group_filter(plan, ids[start:end], ids[:start], position)
     found = db.resources.find(
-        conditions, codec.PROJECTION, sort=compiling.OLDEST_FIRST, hint=plan.hint, limit=limit,
+        conditions, projection, sort=compiling.OLDEST_FIRST, hint=plan.hint, limit=limit,
         max_time_ms=SEARCH_MILLISECONDS,
     )  # fmt: skip
     return await take(found, limit)

@@ -91,7 +91,7 @@ async def search(access: Access, db: Database, query: Query, *, secret: bytes) -
     with translated():
         tree = await _resolved(access, db, restricted(query, access.limit))
         projection = codec.WITH_INDEX if query.includes else codec.PROJECTION
-        return await page(db, compiling.plan(query, tree, secret=secret), projection=projection)
+        return await _page(db, compiling.plan(query, tree, secret=secret), projection=projection)
 
 
 async def matching(access: Access, db: Database, type_: str, tree: Expr, *, most: int) -> tuple[Version, ...]:
@@ -106,7 +106,19 @@ async def matching_within(
     """The same inside a transaction, for conditions and guards; raises the driver's errors, which say whether the
     transaction can be tried again."""
     resolved = await _resolved(access, db, restrict(tree, type_, access.limit), session)
-    return (await page(db, compiling.unordered(resolved, most), session, whole=True)).versions
+    return (await _page(db, compiling.unordered(resolved, most), session, whole=True)).versions
+
+
+async def leading_on(
+    access: Access, db: Database, tree: Expr, types: Sequence[str], *, most: int, most_bytes: int
+) -> Page:
+    """At most `most` resources of `types` that satisfy `tree`, whichever come first, with the entries that includes go
+    on at; `next` is None where those are all. Raises Unprocessable (too costly), Unavailable."""
+    with translated():
+        type_ = types[0] if len(types) == 1 else None
+        resolved = await _resolved(access, db, restrict(tree, type_, access.limit, tuple(types)))
+        plan = compiling.unordered(resolved, most)
+        return await _page(db, plan, projection=codec.WITH_INDEX, most_bytes=most_bytes)
 
 
 async def _resolved(access: Access, db: Database, tree: Expr, session: AsyncClientSession | None = None) -> Expr:
@@ -115,7 +127,7 @@ async def _resolved(access: Access, db: Database, tree: Expr, session: AsyncClie
     return await links.resolve(db, await lookups.resolve(access, db, tree, session), session)
 
 
-async def page(
+async def _page(
     db: Database,
     plan: Plan,
     session: AsyncClientSession | None = None,

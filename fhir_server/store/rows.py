@@ -5,12 +5,13 @@ Rule: memory is bounded by the page, in rows and in bytes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pymongo.asynchronous.cursor import AsyncCursor
 
-from fhir_server.document import layout
+from fhir_server.document import codec, layout
 from fhir_server.model import Version
 from fhir_server.search.query import Position
 from fhir_server.store.database import Document
@@ -24,14 +25,27 @@ ROWS_AT_ONCE: Final = 25
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The rows of a plan in its order; `next` is where the next page begins, None on the last one."""
+    """The rows of a plan in its order; `next` is where the next page begins, None on the last one. `entries` are those
+    in the index of each row, where they were read (`codec.WITH_INDEX`)."""
 
     versions: tuple[Version, ...]
     next: Position | None
+    entries: tuple[Sequence[str], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the resources."""
+        return sum(len(version.text or b"") for version in self.versions)
 
 
-async def take(found: AsyncCursor[Document], limit: int) -> tuple[list[Document], bool]:
-    """Up to `limit` rows, and whether that is all: not where they exceed PAGE_BYTES together before."""
+def page_of(rows: Sequence[Document], following: Position | None) -> Page:
+    """The page that these rows make."""
+    entries = tuple(row.get(layout.INDEX, ()) for row in rows)
+    return Page(tuple(map(codec.to_version, rows)), following, entries)
+
+
+async def take(found: AsyncCursor[Document], limit: int, most_bytes: int = PAGE_BYTES) -> tuple[list[Document], bool]:
+    """Up to `limit` rows, and whether that is all: not where they exceed `most_bytes` together before."""
     rows: list[Document] = []
     size = 0
     while len(rows) < limit:
@@ -41,7 +55,7 @@ async def take(found: AsyncCursor[Document], limit: int) -> tuple[list[Document]
         if len(some) < wanted:
             return rows, True
         size += sum(len(row.get(layout.TEXT, b"")) for row in some)
-        if size > PAGE_BYTES and len(rows) < limit:
+        if size > most_bytes and len(rows) < limit:
             await found.close()
             return rows, False
     return rows, True
