@@ -209,10 +209,22 @@ class _Node:
 
 
 def leaves(type_: str, parameter: SearchParameter) -> tuple[Leaf, ...]:
-    """Where a resource type has values of a parameter. Raises UnsupportedExpressionError."""
+    """Where a resource type has values of a parameter; of a general expression one leaf for each type that values may
+    have. Raises UnsupportedExpressionError."""
+    if parameter.general:
+        return tuple(general_leaf(type_, parameter, element_type) for element_type in sorted(_VALUE_TYPES))
     root = _Node()
     _add(root, type_, parameter)
     return tuple(dict.fromkeys(_leaves(root)))
+
+
+def general_leaf(type_: str, parameter: SearchParameter, element_type: str) -> Leaf:
+    """The leaf of values of a general expression that are of this type: nothing is known of where they are."""
+    element = Element(parameter.code, (element_type,), 0, None)
+    return Leaf(type_, parameter, element_type, element, (), many=True)
+
+
+_VALUE_TYPES = PRIMITIVES | {path for path, structure in STRUCTURES.items() if structure.kind == "type"}
 
 
 @cache

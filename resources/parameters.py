@@ -1,4 +1,4 @@
-"""HL7's published SearchParameters, looked up by resource type and code.
+"""HL7's published SearchParameters, and with them those defined here, looked up by resource type and code.
 
 Rule: a parameter is known if HL7 defines it, and searchable if this server answers it; only searchable ones are in the
 CapabilityStatement, and one that is merely known is refused by name, never ignored.
@@ -47,6 +47,13 @@ class SearchParameter:
     targets: tuple[str, ...] = ()
     components: tuple[Component, ...] = ()
     description: str = ""
+    general: bool = False
+    """Whether its expression is for the FHIRPath engine (`paths`), since it is outside of what is compiled."""
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The resource types that it applies to."""
+        return tuple(type_ for base in self.base for type_ in _concrete(base))
 
     @property
     def searchable(self) -> bool:
@@ -54,18 +61,45 @@ class SearchParameter:
         return bool(self.expression) and self.type in SEARCHABLE_TYPES and self.code not in UNANSWERED_CODES
 
 
+@dataclass(frozen=True, slots=True)
+class Unready:
+    """Why a parameter that is defined cannot be asked for: `reason` in words; `passing` says that it will be."""
+
+    reason: str
+    passing: bool
+
+
 class ParameterSet:
     """An immutable set of SearchParameters, by the resource types that they apply to."""
 
-    def __init__(self, parameters: Iterable[SearchParameter]) -> None:
-        self.all = tuple(parameters)
+    def __init__(
+        self,
+        parameters: Iterable[SearchParameter],
+        *,
+        beside: ParameterSet | None = None,
+        unready: Mapping[tuple[str, str], Unready] | None = None,
+        outdated: Mapping[str, str] | None = None,
+    ) -> None:
+        """`beside` are those that are there already; none of `parameters` has the code of one of them."""
+        given = tuple(parameters)
+        self.all: tuple[SearchParameter, ...] = (*beside.all, *given) if beside else given
         """Every parameter once, in the order given."""
+        self.added = given if beside else ()
+        """Those that came beside others: they are not HL7's."""
+        self.unready: Mapping[tuple[str, str], Unready] = MappingProxyType(dict(unready or {}))
+        """(type, code) → why it cannot be asked for, of parameters that are not in the set."""
+        self.outdated: Mapping[str, str] = MappingProxyType(dict(outdated or {}))
+        """Type → how far the reindexing of it is, where its entries are still those of another release."""
         by_type: dict[str, dict[str, SearchParameter]] = defaultdict(dict)
-        for parameter in self.all:
-            for base in parameter.base:
-                for type_ in _concrete(base):
-                    by_type[type_][parameter.code] = parameter
-        self._by_type = {type_: MappingProxyType(dict(sorted(found.items()))) for type_, found in by_type.items()}
+        for parameter in given:
+            for type_ in parameter.types:
+                by_type[type_][parameter.code] = parameter
+        self._by_type: dict[str, Mapping[str, SearchParameter]] = {}
+        if beside:
+            self._by_type.update({type_: beside.for_type(type_) for type_ in RESOURCE_TYPES})
+        for type_, found in by_type.items():
+            found.update(self._by_type.get(type_, {}))
+            self._by_type[type_] = MappingProxyType(dict(sorted(found.items())))
 
     def get(self, type_: str, code: str) -> SearchParameter | None:
         """The parameter that `code` means for a resource type, also if it is inherited from Resource."""
@@ -82,9 +116,9 @@ class ParameterSet:
 
 def _concrete(base: str) -> Iterable[str]:
     if base == "Resource":
-        return RESOURCE_TYPES
+        return sorted(RESOURCE_TYPES)
     if base == "DomainResource":
-        return [type_ for type_ in RESOURCE_TYPES if "text" in STRUCTURES[type_].elements]
+        return [type_ for type_ in sorted(RESOURCE_TYPES) if "text" in STRUCTURES[type_].elements]
     return (base,)
 
 

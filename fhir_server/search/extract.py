@@ -12,13 +12,13 @@ from functools import cache
 from typing import Any
 
 from fhir_server.document import entry
-from fhir_server.search import sort
+from fhir_server.search import further, sort
 from fhir_server.search.types.faces import FACES
 from fhir_server.search.types.sink import Sink
 from resources import expressions, references
 from resources.compartments import COMPARTMENTS
 from resources.expressions import Emitter, Leaf
-from resources.parameters import BASE, WITHOUT_ENTRIES
+from resources.parameters import BASE, WITHOUT_ENTRIES, ParameterSet
 
 _REFERENCE = re.compile(rb'"reference":"([^"#][^"]*)"')
 
@@ -41,8 +41,11 @@ class Extracted:
     rare: list[str] = field(default_factory=list)
 
 
-def extract(resource: dict[str, Any], base_url: str) -> Extracted:
-    """The entries of a valid resource; `base_url` is the server's own, whose references count as relative."""
+def extract(resource: dict[str, Any], base_url: str, parameters: ParameterSet = BASE) -> Extracted:
+    """The entries of a valid resource; `base_url` is the server's own, whose references count as relative.
+
+    `parameters`: HL7's, and those defined here that are to be found as well.
+    """
     type_ = resource["resourceType"]
     run, sort_keys = _extractor(type_)
     sink = Sink(base_url)
@@ -50,12 +53,15 @@ def extract(resource: dict[str, Any], base_url: str) -> Extracted:
     if type_ in COMPARTMENTS and "id" in resource:
         sink.compartments.append(f"{type_}/{resource['id']}")
     run(resource, sink)
+    compartments, pointed_to = dict.fromkeys(sink.compartments), dict.fromkeys(sink.references)
+    if parameters.added:  # they come and go: compartments and integrity rest on HL7's own
+        further.extract(resource, sink, parameters)
     return Extracted(
         index=list(dict.fromkeys(sink.index)),
         ranges=sink.ranges,
         sort=sink.sort,
-        compartments=list(dict.fromkeys(sink.compartments)),
-        references=list(dict.fromkeys(sink.references)),
+        compartments=list(compartments),
+        references=list(pointed_to),
         rare=list(dict.fromkeys(sink.rare)),
     )
 
@@ -71,6 +77,16 @@ def uncovered(resource: dict[str, Any], text: bytes, covered: Collection[str], b
     parsed = (references.parse(value, base_url) for _, _, value in references.references_in(resource))
     keys = {reference.key for reference in parsed if reference is not None and reference.key is not None}
     return [entry.exact(entry.UNCOVERED, key) for key in sorted(keys.difference(covered))]
+
+
+def complete(resource: dict[str, Any], text: bytes, base_url: str, parameters: ParameterSet) -> Extracted:
+    """All entries that are stored beside a resource: of the parameters, and of references that none covers.
+
+    `text` is the resource encoded.
+    """
+    extracted = extract(resource, base_url, parameters)
+    extracted.index.extend(uncovered(resource, text, extracted.references, base_url))
+    return extracted
 
 
 @cache

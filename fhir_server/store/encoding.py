@@ -12,9 +12,10 @@ from bson.raw_bson import RawBSONDocument
 
 from fhir_server.document import codec
 from fhir_server.model import Change, Json, Version, frozen
-from fhir_server.search.extract import extract, uncovered
+from fhir_server.search.extract import complete
 from fhir_server.store import admission
 from resources import instants, json_codec
+from resources.parameters import BASE, ParameterSet
 
 
 @frozen
@@ -32,12 +33,13 @@ class Encoded:
 class Draft:
     """A change with the time (µs since the epoch), the number and the text of its new version.
 
-    base_url: the server's own, whose references count as relative.
+    base_url: the server's own, whose references count as relative. parameters: those that it will be found by.
     """
 
     change: Change
     updated: int
     base_url: str
+    parameters: ParameterSet = BASE
     number: int = field(init=False)
     text: bytes | None = field(init=False, default=None)
     _resource: Json | None = field(init=False, default=None)
@@ -73,8 +75,7 @@ class Draft:
         extracted = None
         compartments: tuple[str, ...] = before.compartments if before else ()
         if self._resource is not None:
-            extracted = extract(self._resource, self.base_url)
-            extracted.index.extend(uncovered(self._resource, self.text or b"", extracted.references, self.base_url))
+            extracted = complete(self._resource, self.text or b"", self.base_url, self.parameters)
             compartments = tuple(extracted.compartments)
         version = Version(
             change.type, change.id, self.number, self.updated, change.method, self.text, compartments, change.blob
