@@ -12,9 +12,11 @@ from importlib.metadata import version
 from fhir_server.access.limits import Access
 from fhir_server.interactions.server import Server
 from fhir_server.model import FhirRequest, FhirResponse, Interaction, Json
+from fhir_server.search import includes
 from resources import json_codec
 from resources.compartments import COMPARTMENTS
 from resources.outcome import BadRequest
+from resources.parameters import ParameterSet
 from resources.registry import RESOURCE_TYPES
 
 RELEASED = "2026-11-24"
@@ -38,11 +40,11 @@ async def capabilities(server: Server, access: Access, request: FhirRequest) -> 
     for name, value in request.query:
         if name != "mode" or value not in ("full", "normative"):
             raise BadRequest(f"metadata takes mode=full or mode=normative; found {name}.", code="not-supported")
-    return FhirResponse(200, text=_text(server, request.base_url))
+    return FhirResponse(200, text=_text(server, server.parameters, request.base_url))
 
 
 @lru_cache(maxsize=8)
-def _text(server: Server, base_url: str) -> bytes:
+def _text(server: Server, parameters: ParameterSet, base_url: str) -> bytes:  # noqa: ARG001 - it is what changes
     return json_codec.encode(statement(server, base_url))
 
 
@@ -108,6 +110,8 @@ def resource(server: Server, type_: str) -> Json:
         "conditionalDelete": "multiple" if settings.conditional_delete_multiple else "single",
         "referencePolicy": ["literal", "logical", "local"]
         + (["enforced"] if settings.referential_integrity_on_write else []),
+        "searchInclude": ["*", f"{type_}:*", *map(_name, includes.ways(server.parameters, type_))],
+        "searchRevInclude": ["*", *map(_name, _referring(server, type_))],
         "searchParam": [
             {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
             for parameter in server.parameters.searchable(type_)
@@ -116,6 +120,16 @@ def resource(server: Server, type_: str) -> Json:
     if found := [*operations(server, "type", type_), *operations(server, "instance", type_)]:
         described["operation"] = list({each["name"]: each for each in found}.values())
     return described
+
+
+def _name(way: includes.Way) -> str:
+    return way.key.replace(".", ":")
+
+
+def _referring(server: Server, type_: str) -> list[includes.Way]:
+    """The parameters by which resources of any type may refer to one of `type_`."""
+    every = (way for source in sorted(RESOURCE_TYPES) for way in includes.ways(server.parameters, source))
+    return [way for way in every if type_ in way.targets]
 
 
 def operations(server: Server, level: str, type_: str | None) -> list[Json]:

@@ -61,6 +61,7 @@ def _summary(reading: Reading, text: str) -> None:
         reading.only_count = True
     elif wanted is not None:
         _cut(reading, wanted)
+        _check_together(reading)
     reading.applied.append(("_summary", text))
 
 
@@ -78,6 +79,12 @@ def _cut(reading: Reading, wanted: Subset) -> None:
     if reading.subset is not None:
         raise BadRequest("Give either _summary or _elements: together they ask for two different parts.")
     reading.subset = wanted
+
+
+def _check_together(reading: Reading) -> None:
+    """What FHIR rules out: https://hl7.org/fhir/R4/search.html#summary."""
+    if reading.includes and reading.subset is not None and reading.subset.kind == "text":
+        raise BadRequest("_summary=text cannot be given with _include or _revinclude")
 
 
 def _once(reading: Reading, name: str) -> None:
@@ -108,6 +115,7 @@ def _include(name: str, reading: Reading, text: str) -> None:
         )
         return
     reading.includes[found] = None
+    _check_together(reading)
     if len(reading.includes) > MOST_INCLUDES:
         raise BadRequest(f"Parameter {name}: a search has at most {MOST_INCLUDES} includes", code="too-costly")
     reading.applied.append((name, text))

@@ -34,6 +34,22 @@ async def test_each_search_parameter_that_it_names_can_be_asked(client: httpx.As
     assert asked > 80
 
 
+async def test_each_include_that_it_names_can_be_asked(client: httpx.AsyncClient) -> None:
+    statement = (await client.get("metadata")).json()
+    for resource in statement["rest"][0]["resource"]:
+        if resource["type"] not in ("Patient", "Encounter", "Location"):
+            continue
+        assert {"*", f"{resource['type']}:*"} < set(resource["searchInclude"])
+        for name, values in (("_include", resource["searchInclude"]), ("_revinclude", resource["searchRevInclude"])):
+            for start in range(0, len(values), 30):
+                answer = await client.get(resource["type"], params={name: values[start : start + 30], "_count": "1"})
+                assert answer.status_code == 200, answer.text
+    patient = next(each for each in statement["rest"][0]["resource"] if each["type"] == "Patient")
+    assert {"Patient:link", "Patient:organization"} < set(patient["searchInclude"])
+    assert {"Observation:subject", "Patient:link", "Provenance:target"} < set(patient["searchRevInclude"])
+    assert "Encounter:location" not in patient["searchRevInclude"]
+
+
 async def test_each_operation_that_it_names_is_there(client: httpx.AsyncClient) -> None:
     statement = (await client.get("metadata")).json()
     patient = next(each for each in statement["rest"][0]["resource"] if each["type"] == "Patient")

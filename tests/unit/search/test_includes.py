@@ -104,6 +104,14 @@ def test_what_is_wrong_is_refused_with_what_is_allowed(name: str, value: str, wo
     assert words in issue.diagnostics
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_texts_only_and_includes_are_not_asked_together(turn: int) -> None:
+    pairs = (("_summary", "text"), ("_include", "Observation:subject"))[::turn]
+    with pytest.raises(BadRequest, match="_summary=text cannot be given with _include"):
+        parse("Observation", *pairs)
+    assert parse("Observation", ("_summary", "true"), ("_include", "Observation:subject")).includes
+
+
 def test_what_has_no_part_in_the_search_is_left_out_when_lenient() -> None:
     query = parse("Observation", ("_include", "Encounter:subject"), strict=False)
     assert (query.includes, query.applied) == ((), ())
