@@ -31,6 +31,7 @@ from fhir_server.operations.catalogue import OPERATIONS
 from fhir_server.settings import Settings
 from fhir_server.store import blobs, database, schema
 from fhir_server.store.committer import Committer, now_us
+from fhir_server.store.current import CurrentParameters
 from fhir_server.store.database import Database
 from fhir_server.store.guards import Guard, ReferentialIntegrity
 from fhir_server.store.lookup import Lookup
@@ -73,13 +74,18 @@ def _lifespan(settings: Settings, door: Door) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         db = await database.connect(settings.mongodb_uri, settings.database)
+        parameters = CurrentParameters()
         committer = Committer(
-            db, base_url=settings.base_url, cache_share=settings.bundle_cache_share, guards=_guards(settings)
+            db,
+            base_url=settings.base_url,
+            cache_share=settings.bundle_cache_share,
+            guards=_guards(settings),
+            parameters=parameters,
         )
         try:
-            obstacle = await _open(settings, door, db, committer)
+            obstacle = await _open(settings, door, db, committer, parameters)
             async with asyncio.TaskGroup() as tasks:
-                background = tasks.create_task(_background(settings, door, db, committer, obstacle))
+                background = tasks.create_task(_background(settings, door, db, committer, parameters, obstacle))
                 yield
                 background.cancel()
         finally:
@@ -98,7 +104,9 @@ def _guards(settings: Settings) -> tuple[Guard, ...]:
     return (ReferentialIntegrity(BASE, settings.base_url, on_write=on_write, on_delete=on_delete),)
 
 
-async def _open(settings: Settings, door: Door, db: Database, committer: Committer) -> FhirError | None:
+async def _open(
+    settings: Settings, door: Door, db: Database, committer: Committer, parameters: CurrentParameters
+) -> FhirError | None:
     """Prepare the database and open the door; what is in the way when that is not possible yet.
 
     Raises SchemaTooNew, which ends the server.
@@ -113,14 +121,31 @@ async def _open(settings: Settings, door: Door, db: Database, committer: Committ
     if settings.cursor_secret is not None:
         secret = settings.cursor_secret.encode()
     door.open(
-        Server(settings, db, committer, BASE, secret, INTERACTIONS, OPERATIONS, ordered_id, now_us, Lookup(db), Turns())
+        Server(
+            settings=settings,
+            database=db,
+            committer=committer,
+            search_parameters=parameters,
+            secret=secret,
+            interactions=INTERACTIONS,
+            operations=OPERATIONS,
+            new_id=ordered_id,
+            clock=now_us,
+            lookup=Lookup(db),
+            turns=Turns(),
+        )
     )
     _settle_memory()
     return None
 
 
 async def _background(
-    settings: Settings, door: Door, db: Database, committer: Committer, obstacle: FhirError | None
+    settings: Settings,
+    door: Door,
+    db: Database,
+    committer: Committer,
+    parameters: CurrentParameters,
+    obstacle: FhirError | None,
 ) -> None:
     """What need not be waited for: opening later, and clearing away what a crash left half uploaded."""
     remind_at = time.monotonic()
@@ -130,7 +155,7 @@ async def _background(
             logger.warning("waiting for MongoDB at %s: %s `fhir-server doctor` looks for the cause.", where, obstacle)
             remind_at = time.monotonic() + REMIND_SECONDS
         await asyncio.sleep(RETRY_SECONDS)
-        obstacle = await _open(settings, door, db, committer)
+        obstacle = await _open(settings, door, db, committer, parameters)
     try:
         await blobs.sweep(Access.system("start"), db)
     except FhirError as error:

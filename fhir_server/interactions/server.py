@@ -15,6 +15,7 @@ from fhir_server.interactions.turns import Turns
 from fhir_server.model import FhirRequest, FhirResponse, Interaction
 from fhir_server.settings import Settings
 from fhir_server.store.committer import Committer
+from fhir_server.store.current import CurrentParameters
 from fhir_server.store.database import Database
 from fhir_server.store.lookup import Lookup
 from resources.parameters import ParameterSet
@@ -51,7 +52,7 @@ class Server:
     settings: Settings
     database: Database
     committer: Committer
-    parameters: ParameterSet
+    search_parameters: CurrentParameters
     secret: bytes
     """Signs paging cursors."""
     interactions: Mapping[Interaction, Handler]
@@ -63,6 +64,11 @@ class Server:
     """Reads what single writes replace."""
     turns: Turns
     """By resource (`Patient/1`) or criteria."""
+
+    @property
+    def parameters(self) -> ParameterSet:
+        """Those that a search may use now; a request asks once."""
+        return self.search_parameters.answered
 
 
 def ordered_id() -> str:

@@ -26,6 +26,7 @@ from fhir_server.store.database import Database, Document
 from fhir_server.store.encoding import Draft, Encoded
 from fhir_server.store.guards import Guard
 from resources.outcome import Conflict
+from resources.parameters import ParameterSet
 
 TURN_CHANGES: Final = 8
 """Changes encoded before others may run: a large Bundle must not hold the event loop."""
@@ -54,7 +55,8 @@ class ConditionChanged(Conflict):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A commit made ready: its versions stamped, its documents encoded or to be encoded while it is written.
+    """A commit made ready: its versions stamped, its documents encoded or to be encoded while it is written, with the
+    entries of `parameters`.
 
     `claims` are keys that exclude it from others with the same (conditions, guards); `weight` is what it needs of
     mongod's cache, in bytes: exact if it is encoded, else an estimate.
@@ -66,6 +68,7 @@ class Prepared:
     claims: tuple[str, ...]
     guards: tuple[Guard, ...]
     weight: int
+    parameters: ParameterSet
 
     @property
     def blobs(self) -> tuple[str, ...]:
@@ -87,6 +90,7 @@ async def prepare(
     stamp: Callable[[Version | None], int],
     guards: Sequence[Guard],
     budget: int,
+    parameters: ParameterSet,
 ) -> Prepared:
     """Stamp all changes, and encode them, if they are few or if they might not fit into `budget` (bytes of cache).
 
@@ -95,7 +99,7 @@ async def prepare(
     """
     drafts: list[Draft] = []
     for number, change in enumerate(commit.changes, 1):
-        drafts.append(Draft(change, stamp(change.before), base_url))
+        drafts.append(Draft(change, stamp(change.before), base_url, parameters))
         if number % TURN_CHANGES == 0:
             await asyncio.sleep(0)
     text_bytes = sum(draft.text_bytes for draft in drafts)
@@ -115,6 +119,7 @@ async def prepare(
         claims=tuple(sorted(claims)),
         guards=tuple(guard for guard, keys in concerned if keys),
         weight=weight,
+        parameters=parameters,
     )
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
 from fhir_server.access.limits import Access
@@ -21,9 +22,11 @@ from fhir_server.model import Commit, Version
 from fhir_server.store import admission, transaction
 from fhir_server.store import commit as committing
 from fhir_server.store.commit import ConditionChanged, Prepared, VersionChanged
+from fhir_server.store.current import CurrentParameters
 from fhir_server.store.database import Database, translation
 from fhir_server.store.guards import Guard
 from resources.outcome import PayloadTooLarge, Unavailable
+from resources.parameters import ParameterSet
 
 __all__ = ["Committer", "ConditionChanged", "VersionChanged"]
 
@@ -83,6 +86,7 @@ class Committer:
 
     base_url: the server's own, whose absolute references count as relative. clock: µs since the epoch.
     cache_share: part of mongod's cache that the large transactions of this process may fill together, 0 to 1.
+    parameters: those that resources are to be found by.
     """
 
     def __init__(
@@ -93,12 +97,15 @@ class Committer:
         cache_share: float = 0.25,
         guards: Sequence[Guard] = (),
         clock: Callable[[], int] = now_us,
+        parameters: CurrentParameters | None = None,
     ) -> None:
         self._db = db
         self._base_url = base_url
         self._cache_share = cache_share
         self._guards = tuple(guards)
         self._clock = clock
+        self._parameters = parameters or CurrentParameters()
+        self._under: Counter[ParameterSet] = Counter()
         self._last = 0
         self._budget = 0
         self._waiting: deque[_Waiting] = deque()
@@ -130,10 +137,16 @@ class Committer:
         """
         if not self._open:
             raise Unavailable("The server is stopping. Try again.")
-        prepared = await self._prepare(access, commit)
-        self._admit(prepared)
-        for guard in prepared.guards:
-            await guard.foresee(access, self._db, commit)
+        parameters = self._parameters.written
+        self._under[parameters] += 1
+        try:
+            prepared = await self._prepare(access, commit, parameters)
+            self._admit(prepared)
+            for guard in prepared.guards:
+                await guard.foresee(access, self._db, commit)
+        except BaseException:
+            self._under[parameters] -= 1
+            raise
         keys = frozenset(f"{change.type}/{change.id}" for change in commit.changes).union(prepared.claims)
         waiting = _Waiting(prepared, keys, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
@@ -141,11 +154,18 @@ class Committer:
         await waiting.done
         return prepared.versions
 
-    async def _prepare(self, access: Access, commit: Commit) -> Prepared:
+    def writes_by(self, parameters: ParameterSet) -> bool:
+        """Whether all commits under way make entries for these parameters and no others."""
+        self._under = Counter({held: count for held, count in self._under.items() if count})
+        return not self._under.keys() - {parameters}
+
+    async def _prepare(self, access: Access, commit: Commit, parameters: ParameterSet) -> Prepared:
         """Encode the changes; Bundles one after another, so that together they leave the event loop to others."""
         turn = self._encoding if len(commit.changes) > committing.TURN_CHANGES else contextlib.nullcontext()
         async with turn:
-            return await committing.prepare(access, commit, self._base_url, self._stamp, self._guards, self._budget)
+            return await committing.prepare(
+                access, commit, self._base_url, self._stamp, self._guards, self._budget, parameters
+            )
 
     def _stamp(self, before: Version | None) -> int:
         """The time of a new version: strictly increasing here, and later than the version it replaces."""
@@ -240,19 +260,19 @@ class Committer:
         error = await self._attempt(group, transaction.PATIENCE_SECONDS)
         if error is None or len(group) == 1 or not _is_of_one(error):
             for waiting in group:
-                _settle(waiting, error)
+                self._settle(waiting, error)
             return
         for number, waiting in enumerate(group):
             error = await self._attempt([waiting], transaction.PATIENCE_SECONDS)
-            _settle(waiting, error)
+            self._settle(waiting, error)
             if error is not None and not _is_of_one(error):  # the database went away: it would for the others as well
                 for other in group[number + 1 :]:
-                    _settle(other, error)
+                    self._settle(other, error)
                 return
 
     async def _run_alone(self, waiting: _Waiting) -> None:
         patience = LARGE_PATIENCE_SECONDS if waiting.large else transaction.PATIENCE_SECONDS
-        _settle(waiting, await self._attempt([waiting], patience))
+        self._settle(waiting, await self._attempt([waiting], patience))
 
     async def _attempt(self, members: Sequence[_Waiting], patience: float) -> Exception | None:
         """Write them in one transaction; the error if that fails."""
@@ -260,13 +280,24 @@ class Committer:
         try:
             await transaction.run(
                 self._db,
-                lambda session: committing.write(self._db, session, prepared),
+                lambda session: self._write(session, prepared),
                 patience=patience,
                 retry_conflicts=len(members) == 1,
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
             return error
         return None
+
+    async def _write(self, session: AsyncClientSession, prepared: Sequence[Prepared]) -> None:
+        """Write commits. The last thing before they are committed is a look at the clock: should this process have
+        stood still, the others may rely on it no longer writing by these parameters."""
+        await committing.write(self._db, session, prepared)
+        self._parameters.check_heard()
+
+    def _settle(self, waiting: _Waiting, error: Exception | None) -> None:
+        """The end of a commit."""
+        self._under[waiting.prepared.parameters] -= 1
+        _tell(waiting, error)
 
 
 def _is_of_one(error: Exception) -> bool:
@@ -276,7 +307,7 @@ def _is_of_one(error: Exception) -> bool:
     return not isinstance(error, Unavailable)
 
 
-def _settle(waiting: _Waiting, error: Exception | None) -> None:
+def _tell(waiting: _Waiting, error: Exception | None) -> None:
     """Tell the caller, unless it has gone."""
     if waiting.done.done():
         return
