@@ -19,9 +19,6 @@ from resources.registry import RESOURCE_TYPES, STRUCTURES
 SEARCHABLE_TYPES = frozenset({"date", "number", "quantity", "reference", "string", "token", "uri"})
 """The parameter types that this server answers."""
 
-UNANSWERED_CODES = frozenset({"phonetic"})
-"""Of a type that is answered, but by a comparison that this server does not make."""
-
 WITHOUT_ENTRIES = frozenset({"_id", "_lastUpdated"})
 """Answered from the stored document itself."""
 
@@ -58,7 +55,7 @@ class SearchParameter:
     @property
     def searchable(self) -> bool:
         """Whether this server answers it."""
-        return bool(self.expression) and self.type in SEARCHABLE_TYPES and self.code not in UNANSWERED_CODES
+        return bool(self.expression) and self.type in SEARCHABLE_TYPES
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ condition on one array element. An entry whose key has a `:` is seldom asked for
     Observation.code|8480-6|http://loinc.org token: code, then system (may be empty)
     Observation.code:system|http://loinc.org token: each system once
     Observation.code:text|blutdruck|Blutdruck token's words: as of a string
+    Observation._text:word|glucose           each word of the narrative once
     Patient.identifier:of-type|MR\|7|http://… identifier with its type: code and value, then the type's system
     Encounter.subject|Patient/1              reference, uri: the value
     *|Patient/1                              a reference that no parameter covers: for referential integrity
@@ -68,6 +69,11 @@ def system_key(key: str) -> str:
 def text_key(key: str) -> str:
     """The key under which the words that go with a token parameter's codes are kept."""
     return f"{key}:text"
+
+
+def word_key(key: str) -> str:
+    """The key under which the words of texts are kept."""
+    return f"{key}:word"
 
 
 def of_type(key: str, system: str, code: str, value: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from fhir_server.search.rewrite import inside_out
 from fhir_server.search.tree import Any_, Chain, Expr, Has, HasId, Not, Present, Within, any_of
 from fhir_server.search.types.asked import Asked, split, unescape
 from fhir_server.search.types.faces import FACES
@@ -229,7 +230,7 @@ def _expression(modifier: str, asked: list[Asked]) -> Expr:
         if texts not in ({"true"}, {"false"}):
             raise asked[0].refusal("true or false is expected")
         return present if texts == {"false"} else Not(present)
-    found = any_of(*(FACES[one.parameter.type].value(one) for one in asked))
+    found = inside_out([FACES[one.parameter.type].value(one) for one in asked])
     return Not(found) if modifier in ("not", "not-in") else found
 
 

@@ -5,7 +5,7 @@ Rule: `restrict` is always the last, and what crosses to another type is restric
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 from math import prod
@@ -71,6 +71,19 @@ def map_links(tree: Expr, change: Callable[[Link], Expr]) -> Expr:
         case Chain() | Has():
             return change(tree)
     return tree
+
+
+MOST_CLAUSES = 64
+"""A choice is turned inside out where it becomes at most so many parts."""
+
+
+def inside_out(choices: Sequence[Expr]) -> Expr:
+    """A choice of `choices`; where some are conjunctions, as a conjunction of choices: each part of that narrows by an
+    index, which a choice of conjunctions does not."""
+    parts = [choice.parts if isinstance(choice, All) else (choice,) for choice in choices]
+    if prod(map(len, parts)) > MOST_CLAUSES:
+        return any_of(*choices)
+    return all_of(*(any_of(*clause) for clause in product(*parts)))
 
 
 def join_ranges(tree: Expr, single: Iterable[str]) -> Expr:

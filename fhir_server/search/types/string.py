@@ -13,6 +13,7 @@ from typing import Any
 from fhir_server.document import entry
 from fhir_server.search import sort
 from fhir_server.search.tree import Contains, Equals, Expr, StartsWith
+from fhir_server.search.types import sounds
 from fhir_server.search.types.asked import Asked, unescape
 from fhir_server.search.types.sink import Sink
 from resources.expressions import Emitter, Leaf
@@ -44,13 +45,15 @@ def _kept(character: str) -> bool:
 _DROPPED = frozenset({"Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "Mn", "Cc", "Cf"})
 
 
-def modifiers(type_: str, parameter: SearchParameter) -> frozenset[str]:  # noqa: ARG001 - of every type and parameter
+def modifiers(type_: str, parameter: SearchParameter) -> frozenset[str]:  # noqa: ARG001 - of every type
     """What a parameter takes beside `missing`."""
-    return frozenset({"exact", "contains"})
+    return frozenset() if parameter.code == sounds.CODE else frozenset({"exact", "contains"})
 
 
 def value(asked: Asked) -> Expr:
     """The test of one value. Raises BadRequest."""
+    if asked.parameter.code == sounds.CODE:
+        return sounds.value(asked)
     text = unescape(asked.text)
     if asked.modifier == "exact":
         return Equals(entry.text(asked.key, fold(text), text))
@@ -86,9 +89,10 @@ def emitter(leaf: Leaf) -> Emitter | None:
         if scalar is not None:
             sink.least(scalar, folded[:_SORTED])
 
+    take = sounds.emitter(key) if leaf.parameter.code == sounds.CODE else one
     if leaf.element_type in PARTS:
-        return _of_parts(one, PARTS[leaf.element_type])
-    return one if leaf.element_type in ("string", "markdown", "code", "uri", "id") else None
+        return _of_parts(take, PARTS[leaf.element_type])
+    return take if leaf.element_type in ("string", "markdown", "code", "uri", "id") else None
 
 
 _SORTED = 60

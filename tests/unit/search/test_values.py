@@ -144,6 +144,27 @@ def test_strings(query: tuple[str, str], found: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("meyer", True),
+        ("Myer", True),
+        ("catherine", True),
+        ("Katherine Meyer", True),
+        ("Katherine Smith", False),
+        ("Smith,meyer", True),
+        ("Miller", False),
+        ("o’brien", True),
+        ("李", True),
+        ("陳", False),
+        ("3", True),
+    ],
+)
+def test_names_by_their_sound(asked: str, found: bool) -> None:
+    person = {"name": [{"family": "Meyer-O'Brien", "given": ["Kathryn", "李"], "suffix": ["3."]}]}
+    assert finds("Patient", ("phonetic", asked), person) == found
+
+
+@pytest.mark.parametrize(
     ("query", "found"),
     [
         (("identifier", "A1"), True),
