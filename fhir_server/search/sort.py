@@ -24,10 +24,15 @@ _TOKEN_CODES = frozenset({"status"})
 
 
 @cache
-def principal_date(type_: str) -> str | None:
-    """The code of the date parameter that says when the thing happened; None where a type has no such date."""
+def dates(type_: str) -> tuple[str, ...]:
+    """The codes of the date parameters that say when the thing happened, the principal one first."""
     known = BASE.for_type(type_)
-    return next((code for code in _PRINCIPAL_CODES if code in known and known[code].type == "date"), None)
+    return tuple(code for code in _PRINCIPAL_CODES if code in known and known[code].type == "date")
+
+
+def principal_date(type_: str) -> str | None:
+    """The code of the first of them; None where a type has no such date."""
+    return next(iter(dates(type_)), None)
 
 
 @cache

@@ -17,7 +17,7 @@ from fhir_server.access.limits import Access
 from fhir_server.document import entry
 from fhir_server.model import Version
 from fhir_server.search.includes import Include, Way
-from fhir_server.search.tree import Equals, Expr, HasId, Not, all_of, any_of
+from fhir_server.search.tree import EVERYTHING, Equals, Expr, HasId, Not, all_of, any_of
 from fhir_server.store import reader
 from fhir_server.store.database import Database
 from fhir_server.store.rows import PAGE_BYTES, Page
@@ -45,6 +45,7 @@ class _Trip:
 
     access: Access
     db: Database
+    only: Expr
     left_bytes: int
     shown: dict[str, None]
     """Keys of what is on the page, the matches first."""
@@ -57,12 +58,16 @@ class _Trip:
         self.cut.update(dict.fromkeys(include.text for include in includes))
 
 
-async def follow(access: Access, db: Database, includes: Sequence[Include], page: Page) -> Included:
-    """What the includes bring along with the matches of a page, which was read with its entries.
+async def follow(
+    access: Access, db: Database, includes: Sequence[Include], page: Page, *, only: Expr = EVERYTHING
+) -> Included:
+    """What the includes bring along with the matches of a page, which was read with its entries; of that what satisfies
+    `only`.
 
     Raises Unprocessable (too costly), Unavailable.
     """
-    trip = _Trip(access, db, PAGE_BYTES - page.size, dict.fromkeys(version.key for version in page.versions))
+    shown = dict.fromkeys(version.key for version in page.versions)
+    trip = _Trip(access, db, only, PAGE_BYTES - page.size, shown)
     for _ in range(MOST_ROUNDS):
         page = await _round(trip, includes, page)
         includes = [include for include in includes if include.iterate]
@@ -153,7 +158,7 @@ async def _bring(
     if not isinstance(tree, HasId):
         tree = all_of(tree, Not(HasId(tuple(trip.shown))))
     read = await reader.leading_on(
-        trip.access, trip.db, tree, sorted(set(types)), most=most, most_bytes=trip.left_bytes
+        trip.access, trip.db, all_of(tree, trip.only), sorted(set(types)), most=most, most_bytes=trip.left_bytes
     )
     if read.next is not None:
         trip.leave_out(includes)

@@ -53,7 +53,8 @@ async def test_each_include_that_it_names_can_be_asked(client: httpx.AsyncClient
 async def test_each_operation_that_it_names_is_there(client: httpx.AsyncClient) -> None:
     statement = (await client.get("metadata")).json()
     patient = next(each for each in statement["rest"][0]["resource"] if each["type"] == "Patient")
-    assert {operation["name"] for operation in patient["operation"]} == {"validate", "meta", "meta-add", "meta-delete"}
+    expected = {"everything", "validate", "meta", "meta-add", "meta-delete"}
+    assert {operation["name"] for operation in patient["operation"]} == expected
     answer = await client.post("Patient/$nonsense", json={"resourceType": "Parameters"})
     assert answer.status_code == 404
     assert "$validate" in answer.json()["issue"][0]["diagnostics"]
