@@ -21,14 +21,14 @@ from pymongo.errors import BulkWriteError
 from fhir_server.access.limits import Access
 from fhir_server.document import layout
 from fhir_server.model import Commit, Condition, Version
-from fhir_server.store import admission, blobs, reader
+from fhir_server.store import admission, blobs, encoding, reader
 from fhir_server.store.database import Database, Document
 from fhir_server.store.encoding import Draft, Encoded
 from fhir_server.store.guards import Guard
 from resources.outcome import Conflict
 from resources.parameters import ParameterSet
 
-TURN_CHANGES: Final = 8
+TURN_CHANGES: Final = 16
 """Changes encoded before others may run: a large Bundle must not hold the event loop."""
 FIRST_CHUNK_CHANGES: Final = 16
 """Commits of so many changes are encoded before they queue; of larger ones, so many before the first is sent."""
@@ -156,21 +156,21 @@ async def _chunks(drafts: Sequence[Draft]) -> AsyncIterator[list[Encoded]]:
     chunk: list[Encoded] = []
     filled = fresh = 0
     most_fresh = FIRST_CHUNK_CHANGES
-    for draft in drafts:
-        is_fresh = not draft.is_encoded
-        encoded = draft.encoded()
-        size = len(encoded.document.raw)
-        if chunk and filled + size > CHUNK_BYTES:
-            yield chunk
-            chunk, filled = [], 0
-        chunk.append(encoded)
-        filled += size
-        fresh += is_fresh
-        if fresh == most_fresh:
+    for start in range(0, len(drafts), TURN_CHANGES):
+        turn = drafts[start : start + TURN_CHANGES]
+        fresh += sum(not draft.is_encoded for draft in turn)
+        for encoded in encoding.encode(turn):
+            size = len(encoded.document.raw)
+            if chunk and filled + size > CHUNK_BYTES:
+                yield chunk
+                chunk, filled = [], 0
+            chunk.append(encoded)
+            filled += size
+        if fresh >= most_fresh:
             yield chunk
             chunk, filled, fresh = [], 0, 0
             most_fresh *= 2
-        elif is_fresh and fresh % TURN_CHANGES == 0:
+        elif fresh:
             await asyncio.sleep(0)
     if chunk:
         yield chunk
