@@ -170,7 +170,7 @@ async def _chunks(drafts: Sequence[Draft]) -> AsyncIterator[list[Encoded]]:
             yield chunk
             chunk, filled, fresh = [], 0, 0
             most_fresh *= 2
-        elif fresh:
+        elif fresh and start + TURN_CHANGES < len(drafts):
             await asyncio.sleep(0)
     if chunk:
         yield chunk
