@@ -178,11 +178,14 @@ def has_range(key: str) -> Filter:
     return {layout.RANGES: {"$elemMatch": {"k": {"$in": range_keys(key)}}}}
 
 
-def _bounds(end: str, limits: tuple[float | None, float | None]) -> Filter:
-    found = {
-        operator: limit for operator, limit in zip(("$gte", "$lte"), limits, strict=True) if limit is not None
-    }
+def _bounds(end: str, both: tuple[float | None, float | None]) -> Filter:
+    found = limits(both)
     return {end: found} if found else {}
+
+
+def limits(both: tuple[float | None, float | None]) -> Filter:
+    """What a value from the first to the second, inclusive, satisfies; None is open."""
+    return {operator: limit for operator, limit in zip(("$gte", "$lte"), both, strict=True) if limit is not None}
 
 
 def successor(prefix: str) -> str:

@@ -66,6 +66,9 @@ INDEXES: tuple[Index, ...] = (
     Index("xI", ((RARE, 1), (ID, 1)), {RARE: {"$exists": True}}),
     # Entries with the principal date: "patient and 30 days", "code by -date". Types without one stay out.
     Index("iD", ((INDEX, 1), (f"{SORT}.date", -1), (UPDATED, -1)), {f"{SORT}.date": {"$exists": True}}),
+    # Those whose principal date is a long span: few, and found by its beginning.
+    Index("iW", ((INDEX, 1), (f"{SORT}.wide", 1), (UPDATED, 1)), {f"{SORT}.wide": {"$exists": True}}),
+    Index("tW", ((TYPE, 1), (f"{SORT}.wide", 1), (UPDATED, 1)), {f"{SORT}.wide": {"$exists": True}}),
     # A compartment's resources, newest first.
     Index("cU", ((COMPARTMENTS, 1), (TYPE, 1), (UPDATED, -1))),
     # All of a type, newest first; also the type's history, with tombstones.

@@ -6,13 +6,13 @@ condition on one array element; client text is only ever compared as a value; to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 from fhir_server.document import entry, layout
 from fhir_server.document.entry import Filter
-from fhir_server.search import cursor, sort
+from fhir_server.search import cursor, periods
 from fhir_server.search.query import Plan, Position, Query, SortKey
 from fhir_server.search.tree import (
     All,
@@ -43,14 +43,18 @@ BY_ID: Sort = ((layout.ID, 1),)
 """The order of all resources of a type where the client asked for none: what others write moves nothing in it."""
 OLDEST_FIRST: Sort = ((layout.UPDATED, 1),)
 """The order of other answers: what is updated meanwhile comes again at the end, and nothing is passed over."""
-_DATE = f"{layout.SORT}.{sort.PRINCIPAL}"
+_DATE = periods.PRINCIPAL
 _FAMILY = f"{layout.SORT}.family"
+_OF_ENTRIES = frozenset({"iU", "iD", "xI", "rK"})
 _NOTHING: Filter = {layout.ID: {"$in": []}}
 
 
-def plan(query: Query, tree: Expr, *, secret: bytes) -> Plan:
+def plan(query: Query, tree: Expr, *, secret: bytes, frequent: Collection[Expr] = ()) -> Plan:
     """How to get one page of a query, whose tree was restricted and its links resolved as far as possible: `tree`;
-    `secret` opens its cursor. Raises BadRequest for a cursor that is not the query's."""
+    `secret` opens its cursor; `frequent` are those of `costly(query, tree)` that many resources satisfy.
+
+    Raises BadRequest for a cursor that is not the query's.
+    """
     position = cursor.unseal(query.cursor, query, secret) if query.cursor else None
     parts = _parts(tree)
     groups = _groups(parts, position) if not query.sort else None
@@ -59,11 +63,84 @@ def plan(query: Query, tree: Expr, *, secret: bytes) -> Plan:
         return replace(_plan(parts, OLDEST_FIRST, query.count, "iU"), position=position, groups=groups)
     if position is not None and position.group is not None:
         raise BadRequest("Parameter _cursor: what this search goes through has changed; start with page one")
+    dates = _dates(parts)
+    if dates and not any(part in frequent for part in dates):
+        return _of_dates(query, parts, dates, position, frequent)
     order = _order(query.sort) or (BY_ID if all(map(_is_one_type, parts)) else OLDEST_FIRST)
-    found = _plan(parts, order, query.count)
+    return _behind(_plan(parts, order, query.count, _hint([p for p in parts if p not in frequent], order)), position)
+
+
+def costly(query: Query, tree: Expr) -> list[Expr]:
+    """Those parts of a tree whose index gives their rows not in the order that is wanted, where nothing else does: it
+    depends on how many satisfy them whether their rows are sorted, or all of the type gone through in order."""
+    parts = _parts(tree)
+    if not query.sort and _groups(parts, None) is not None:
+        return []
+    dates = _dates(parts)
+    first = query.sort[0].field if query.sort else _DATE
+    if any(map(_has_order, parts)):
+        return dates if first == layout.UPDATED else []
+    return [part for part in parts if _is_costly(part) and not (first == _DATE and part in dates)]
+
+
+def counting(part: Expr, tree: Expr) -> Plan:
+    """How to count the rows of one of `costly(query, tree)`: of dates, those that what has an order leaves."""
+    parts = _parts(tree)
+    types = [other for other in parts if isinstance(other, OfType)]
+    if part not in periods.tests(parts):
+        return _plan([*types, part], (), 0)
+    entries = [other for other in parts if _has_order(other)]
+    conditions = [*map(_filter, entries or types), periods.bounds([part])]
+    return Plan(_joined(conditions), (), "iD" if entries else "tD", 0)
+
+
+def _has_order(part: Expr) -> bool:
+    """Whether the rows of `part` come from its index in the order of their last update."""
+    if isinstance(part, Linked):
+        return len(part.ids) <= MERGED
+    return isinstance(part, HasId) or (_all_are(part, Equals, InCompartment) and not _has_rare(part))
+
+
+def _is_costly(part: Expr) -> bool:
+    return isinstance(part, Present | Linked) or _all_are(part, StartsWith, Within, Equals)
+
+
+def _behind(found: Plan, position: Position | None) -> Plan:
+    """The plan for the rows behind a position."""
     if position is None:
         return found
-    return replace(found, filter=_joined([found.filter, *_after(order, position)]), position=position)
+    return replace(found, filter=_joined([found.filter, *_after(found.sort, position)]), position=position)
+
+
+# The principal date
+
+
+def _dates(parts: Sequence[Expr]) -> list[Expr]:
+    """The tests of the principal date, where it is they that narrow, perhaps with other entries."""
+    others = (HasId, InCompartment, Linked)
+    if any(has_links(part) or isinstance(part, others) for part in parts):
+        return []
+    return periods.tests(parts)
+
+
+def _of_dates(
+    query: Query, parts: Sequence[Expr], dates: Sequence[Expr], position: Position | None, frequent: Collection[Expr]
+) -> Plan:
+    """The plan that has its bounds on the principal date: short spans, and also the long ones."""
+    order = _order(query.sort) or ((_DATE, 1), (layout.UPDATED, 1))
+    kinds = Equals, StartsWith, Contains
+    by_entry = any(_all_are(part, *kinds) and not _has_rare(part) and part not in frequent for part in parts)
+    short, long = _dated(parts, dates, order, query.count, "i" if by_entry else "t")
+    return replace(_behind(short, position), also=_behind(long, position))
+
+
+def _dated(
+    parts: Sequence[Expr], dates: Sequence[Expr], order: Sort, size: int, first: str
+) -> tuple[Plan, Plan]:
+    """The plans of the short and the long spans, by the indexes that begin with the entry (`i`) or the type (`t`)."""
+    conditions = [condition for condition in map(_filter, dict.fromkeys([*parts, *dates])) if condition]
+    short = Plan(_joined([*conditions, periods.short(dates)]), order, f"{first}D", size)
+    return short, Plan(_joined([*conditions, periods.long(dates)]), order, f"{first}W", size)
 
 
 def unordered(tree: Expr, size: int) -> Plan:
@@ -185,7 +262,7 @@ def _all_are(part: Expr, *kinds: type) -> bool:
 def _conditions(parts: Sequence[Expr], hint: str) -> list[Filter]:
     """The filters of the parts, and what the hinted index leaves open: tombstones, its partial filter."""
     index = next((index for index in layout.INDEXES if index.name == hint), None)
-    if len(parts) > 1 and any(_has_key_of_type(part, parts[0]) for part in parts[1:]):
+    if hint in _OF_ENTRIES and len(parts) > 1 and any(_has_key_of_type(part, parts[0]) for part in parts[1:]):
         parts = parts[1:]
     conditions = [condition for condition in map(_filter, parts) if condition]
     if index is not None and index.partial:
@@ -306,7 +383,10 @@ def _after(order: Sort, position: Position) -> list[Filter]:
         equal[field] = value
     if layout.ID not in equal:
         choices.append({**equal, layout.ID: {"$nin": list(position.seen)}})
-    return [{"$or": choices}]
+    # The choices bound nothing in an index; the first key alone does.
+    (field, direction) = order[0]
+    bound: list[Filter] = [{field: {"$gte": first} if direction > 0 else {"$not": {"$gt": first}}}]
+    return [*(bound if first is not None else ()), {"$or": choices}]
 
 
 def _beyond(field: str, direction: int, value: Any) -> list[Filter]:

@@ -24,14 +24,15 @@ _MAC = 16
 
 def advance(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> Position:
     """Where to go on after a page; `rows` are its documents, at least one, with `_id` and the fields of the sort."""
-    values = _values(plan, rows[-1])
-    seen = [row[layout.ID] for row in rows if _values(plan, row) == values]
-    if plan.position is not None and plan.position.values == values:
+    last = values(plan, rows[-1])
+    seen = [row[layout.ID] for row in rows if values(plan, row) == last]
+    if plan.position is not None and plan.position.values == last:
         seen = [*plan.position.seen, *seen]
-    return Position(values, tuple(seen))
+    return Position(last, tuple(seen))
 
 
-def _values(plan: Plan, row: Mapping[str, Any]) -> tuple[str | float | None, ...]:
+def values(plan: Plan, row: Mapping[str, Any]) -> tuple[str | float | None, ...]:
+    """The sort values of a row."""
     return tuple(_value(row, field) for field, _ in plan.sort)
 
 
@@ -58,8 +59,8 @@ def unseal(text: str, query: Query, secret: bytes) -> Position:
     mac, payload = sealed[:_MAC], sealed[_MAC:]
     if not hmac.compare_digest(mac, _mac(payload, query, secret)):
         raise BadRequest("Parameter _cursor is not one that this server gave for these parameters; start with page one")
-    values, seen, group = msgspec.json.decode(payload)
-    return Position(tuple(values), tuple(seen), None if group is None else (group[0], group[1]))
+    last, seen, group = msgspec.json.decode(payload)
+    return Position(tuple(last), tuple(seen), None if group is None else (group[0], group[1]))
 
 
 def _mac(payload: bytes, query: Query, secret: bytes) -> bytes:

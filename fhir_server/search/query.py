@@ -62,6 +62,8 @@ class Position:
 class Plan:
     """One query of the `resources` collection: `find(filter).sort(sort).hint(hint).limit(limit)`.
 
+    Where `also` is given, its rows belong to the answer too: they are merged by the order of both.
+
     Where `residual` is given, it must hold too: links that lead to so many resources that they are tested row by row.
     `groups` says that the rows come in groups of the resources that they refer to, which are asked for one after
     another: each of `filter` and the entries of its `Linked`.
@@ -78,6 +80,7 @@ class Plan:
     position: Position | None = None
     residual: Expr | None = None
     groups: Linked | None = None
+    also: Plan | None = None
 
     @property
     def limit(self) -> int:

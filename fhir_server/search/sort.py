@@ -9,10 +9,14 @@ from __future__ import annotations
 from functools import cache
 
 from fhir_server.document import layout
+from resources import expressions
 from resources.parameters import BASE
 
 PRINCIPAL = "date"
 """The scalar of a type's principal date, which the indexes iD and tD have."""
+
+WIDE = "wide"
+"""The same scalar again, where the principal date is a span of a day or more."""
 
 _PRINCIPAL_CODES = (
     "date", "authoredon", "authored-on", "authored", "issued", "recorded-date", "started", "start", "sent", "created",
@@ -33,6 +37,15 @@ def dates(type_: str) -> tuple[str, ...]:
 def principal_date(type_: str) -> str | None:
     """The code of the first of them; None where a type has no such date."""
     return next(iter(dates(type_)), None)
+
+
+@cache
+def principal_key(type_: str) -> str | None:
+    """The key of the ranges of a type's principal date, where a resource has one at most; else None."""
+    code = principal_date(type_)
+    if code is None or not expressions.is_single(type_, BASE.for_type(type_)[code]):
+        return None
+    return f"{type_}.{code}"
 
 
 @cache

@@ -29,6 +29,12 @@ from resources.outcome import FhirError, InsufficientStorage, PayloadTooLarge, U
 
 Document = dict[str, Any]
 
+
+class KnownSystems(dict[str, tuple[str, ...]]):
+    """Prefix of a token (`Observation.code|8480-6|`) → the entries that were seen with it; what is stored may have more
+    (see `store.systems`)."""
+
+
 APPLICATION: Final = "fhir-server"
 """How MongoDB knows our connections."""
 POOL_SIZE: Final = 12
@@ -62,6 +68,7 @@ class Database:
     meta: AsyncCollection[Document]
     blob_files: AsyncCollection[Document]
     blob_chunks: AsyncCollection[Document]
+    systems: KnownSystems
 
     async def ping(self) -> None:
         """Return when a server that takes writes answers. Raises Unavailable."""
@@ -96,6 +103,7 @@ async def connect(uri: str, name: str) -> Database:
         meta=database[layout.META],
         blob_files=database[layout.BLOB_FILES],
         blob_chunks=database[layout.BLOB_CHUNKS],
+        systems=KnownSystems(),
     )
 
 

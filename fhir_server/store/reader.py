@@ -22,9 +22,9 @@ from fhir_server.search import cursor
 from fhir_server.search.query import Plan, Query
 from fhir_server.search.rewrite import restrict, restricted
 from fhir_server.search.tree import Expr
-from fhir_server.store import grouped, links, lookups
+from fhir_server.store import grouped, links, planning
 from fhir_server.store.database import Database, Document, translated
-from fhir_server.store.rows import PAGE_BYTES, SEARCH_MILLISECONDS, Page, page_of, take
+from fhir_server.store.rows import PAGE_BYTES, SEARCH_MILLISECONDS, Page, merged, page_of, take
 from resources.outcome import Unprocessable
 
 MANY_KEYS: Final = 1_000
@@ -89,9 +89,9 @@ async def search(access: Access, db: Database, query: Query, *, secret: bytes) -
     Raises BadRequest for a cursor that is not the query's, Unprocessable (too costly), Unavailable.
     """
     with translated():
-        tree = await _resolved(access, db, restricted(query, access.limit))
+        plan = await planning.plan(access, db, query, secret=secret)
         projection = codec.WITH_INDEX if query.includes else codec.PROJECTION
-        return await _page(db, compiling.plan(query, tree, secret=secret), projection=projection)
+        return await _page(db, plan, projection=projection)
 
 
 async def matching(access: Access, db: Database, type_: str, tree: Expr, *, most: int) -> tuple[Version, ...]:
@@ -105,7 +105,7 @@ async def matching_within(
 ) -> tuple[Version, ...]:
     """The same inside a transaction, for conditions and guards; raises the driver's errors, which say whether the
     transaction can be tried again."""
-    resolved = await _resolved(access, db, restrict(tree, type_, access.limit), session)
+    resolved = await planning.resolved(access, db, restrict(tree, type_, access.limit), session)
     return (await _page(db, compiling.unordered(resolved, most), session, whole=True)).versions
 
 
@@ -116,15 +116,9 @@ async def leading_on(
     on at; `next` is None where those are all. Raises Unprocessable (too costly), Unavailable."""
     with translated():
         type_ = types[0] if len(types) == 1 else None
-        resolved = await _resolved(access, db, restrict(tree, type_, access.limit, tuple(types)))
+        resolved = await planning.resolved(access, db, restrict(tree, type_, access.limit, tuple(types)))
         plan = compiling.unordered(resolved, most)
         return await _page(db, plan, projection=codec.WITH_INDEX, most_bytes=most_bytes)
-
-
-async def _resolved(access: Access, db: Database, tree: Expr, session: AsyncClientSession | None = None) -> Expr:
-    """A restricted tree as it can be asked: value sets and hierarchies looked up, links resolved where they lead to
-    few."""
-    return await links.resolve(db, await lookups.resolve(access, db, tree, session), session)
 
 
 async def _page(
@@ -145,20 +139,30 @@ async def _page(
         return await grouped.page(db, plan, projection)
     if plan.residual is not None:
         rows, complete = await _walked(db, plan, session, most_bytes)
+    elif plan.also is not None:
+        both = (_found(db, half, session, projection, most_bytes) for half in (plan, plan.also))
+        rows, complete = merged(plan, await asyncio.gather(*both))
     else:
-        found = db.resources.find(
-            plan.filter,
-            projection,
-            sort=plan.sort or None,
-            hint=plan.hint,
-            limit=plan.limit,
-            session=session,
-            max_time_ms=SEARCH_MILLISECONDS,
-        )
-        rows, complete = await take(found, plan.limit, most_bytes)
+        rows, complete = await _found(db, plan, session, projection, most_bytes)
     more = not complete or len(rows) > plan.size
     rows = rows if whole else rows[: plan.size]
     return page_of(rows, cursor.advance(plan, rows) if more else None)
+
+
+async def _found(
+    db: Database, plan: Plan, session: AsyncClientSession | None, projection: Mapping[str, int], most_bytes: int
+) -> tuple[list[Document], bool]:
+    """As `take`, of a plan that is one query."""
+    found = db.resources.find(
+        plan.filter,
+        projection,
+        sort=plan.sort or None,
+        hint=plan.hint,
+        limit=plan.limit,
+        session=session,
+        max_time_ms=SEARCH_MILLISECONDS,
+    )
+    return await take(found, plan.limit, most_bytes)
 
 
 async def _walked(
@@ -184,7 +188,7 @@ async def count(access: Access, db: Database, query: Query) -> int:
     try:
         async with asyncio.timeout(COUNT_MILLISECONDS / 1000 + 1):
             with translated():
-                tree = await _resolved(access, db, restricted(query, access.limit))
+                tree = await planning.resolved(access, db, restricted(query, access.limit))
                 return await links.count(db, compiling.unordered(tree, 0), milliseconds=COUNT_MILLISECONDS)
     except (Unprocessable, TimeoutError) as error:
         raise Unprocessable(

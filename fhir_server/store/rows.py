@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from pymongo.asynchronous.cursor import AsyncCursor
 
 from fhir_server.document import codec, layout
 from fhir_server.model import Version
-from fhir_server.search.query import Position
+from fhir_server.search import cursor
+from fhir_server.search.query import Plan, Position
 from fhir_server.store.database import Document
 
 SEARCH_MILLISECONDS: Final = 30_000
@@ -59,3 +61,21 @@ async def take(found: AsyncCursor[Document], limit: int, most_bytes: int = PAGE_
             await found.close()
             return rows, False
     return rows, True
+
+
+def merged(plan: Plan, halves: Sequence[tuple[list[Document], bool]]) -> tuple[list[Document], bool]:
+    """The rows of two plans of the same order in that order, as many as the plan's limit, and whether that is all. What
+    comes after the end of a half that was cut is left to the next page."""
+    rows = [row for some, _ in halves for row in some]
+    for position in reversed(range(len(plan.sort))):  # the last key first: sorting keeps the order of equal ones
+        rows.sort(key=partial(_comparable, plan, position), reverse=plan.sort[position][1] < 0)
+    ends = [some[-1] for some, whole in halves if some and not whole]
+    if ends:
+        rows = rows[: 1 + min(rows.index(end) for end in ends)]
+    return rows[: plan.limit], not ends and len(rows) <= plan.limit
+
+
+def _comparable(plan: Plan, position: int, row: Document) -> tuple[bool, str | float]:
+    """For ordering by one key: null comes before everything."""
+    value = cursor.values(plan, row)[position]
+    return (False, 0) if value is None else (True, value)

@@ -72,8 +72,10 @@ def corpus(seed: int) -> dict[str, Held]:
         for number in range(count):
             resource = {"resourceType": type_, "id": str(number), **body(type_)}
             updated = ANSWER_TIME + rng.randrange(60)
-            version = Version(type_, str(number), 1, updated, "POST", json_codec.encode(resource))
-            found[version.key] = Held(version, extract(resource, BASE_URL))
+            entries = extract(resource, BASE_URL)
+            text, compartments = json_codec.encode(resource), tuple(entries.compartments)
+            version = Version(type_, str(number), 1, updated, "POST", text, compartments)
+            found[version.key] = Held(version, entries)
     return found
 
 

@@ -23,6 +23,7 @@ from fhir_server.search.query import Plan, Query
 from fhir_server.search.rewrite import restrict, restricted
 from fhir_server.search.sort import sortable
 from fhir_server.search.tree import EVERYTHING, NOTHING, Any_, Equals, Expr, InCompartment, Not, Within
+from fhir_server.store.rows import merged
 from resources.parameters import BASE
 
 Json = dict[str, Any]
@@ -157,8 +158,12 @@ class Corpus:
     resources: list[Stored]
 
     def rows(self, plan: Plan) -> list[Json]:
-        found = self.collection.find(plan.filter, sort=list(plan.sort) or None, hint=plan.hint, limit=plan.limit)
-        return list(found)
+        halves = [plan] if plan.also is None else [plan, plan.also]
+        found = [
+            list(self.collection.find(half.filter, sort=list(half.sort) or None, hint=half.hint, limit=half.limit))
+            for half in halves
+        ]
+        return found[0] if plan.also is None else merged(plan, [(rows, True) for rows in found])[0]
 
 
 @pytest.fixture(scope="module", params=[1, 2])
@@ -274,12 +279,16 @@ def read(type_: str | None, pairs: list[tuple[str, str]]) -> Query:
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(asked=queries(), limit=st.sampled_from(LIMITS))
-def test_mongodb_finds_what_the_matcher_finds(corpus: Corpus, asked: Asked, limit: Expr) -> None:
+@given(asked=queries(), limit=st.sampled_from(LIMITS), frequent=st.booleans())
+def test_mongodb_finds_what_the_matcher_finds(corpus: Corpus, asked: Asked, limit: Expr, frequent: bool) -> None:
     query = read(*asked)
     tree = restrict(query.tree, query.type, lambda _type: limit, query.types)
     expected = {f"{one.type}/{one.id}" for one in corpus.resources if one.satisfies(tree)}
-    found = [row["_id"] for row in corpus.rows(compiling.plan(query, tree, secret=SECRET))]
+    some = [part for part in compiling.costly(query, tree) if frequent]
+    for part in compiling.costly(query, tree):
+        counted = compiling.counting(part, tree)
+        corpus.collection.count_documents(counted.filter, hint=counted.hint, limit=3)
+    found = [row["_id"] for row in corpus.rows(compiling.plan(query, tree, secret=SECRET, frequent=some))]
     assert set(found) == expected
     assert len(found) == len(expected)
     counting = compiling.unordered(tree, 0)

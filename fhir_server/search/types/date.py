@@ -97,6 +97,7 @@ def emitter(leaf: Leaf) -> Emitter | None:
         return None
     key = leaf.key
     scalar = sort.scalars(leaf.type).get(leaf.parameter.code)
+    is_principal = sort.principal_key(leaf.type) == key
 
     def emit(sink: Sink, held: Any) -> None:
         span = span_of(held)
@@ -104,6 +105,8 @@ def emitter(leaf: Leaf) -> Emitter | None:
             sink.ranges.append(entry.span(key, *span))
             if scalar is not None:
                 sink.least(scalar, span[0])
+                if is_principal and span[1] - span[0] >= entry.DAY:
+                    sink.sort[sort.WIDE] = span[0]
 
     return emit
 

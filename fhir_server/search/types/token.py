@@ -6,7 +6,7 @@ since two of them that differ only so may be two people's. See https://hl7.org/f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any, Literal
 
@@ -18,9 +18,11 @@ from fhir_server.search.types.asked import Asked, split, unescape
 from fhir_server.search.types.sink import Sink
 from resources import definitions, expressions, references
 from resources.expressions import Emitter, Leaf
-from resources.parameters import SearchParameter
+from resources.parameters import BASE, SearchParameter
+from resources.registry import RESOURCE_TYPES
 
 _CASE_MATTERS = frozenset({"Identifier", "id", "uri", "canonical"})
+_WITHOUT_SYSTEM = frozenset({"boolean", "string", "id", "uri", "canonical", "ContactPoint"})
 _CODED = frozenset({"code", "Coding", "CodeableConcept"})
 _WITH_WORDS = frozenset({"Coding", "CodeableConcept", "Identifier"})
 
@@ -65,7 +67,10 @@ def test(asked: Asked, key: str, *, fold: bool) -> Expr:
         raise asked.refusal(r"a token is [code], [system]|[code], |[code] or [system]|; a | inside is written \|")
     code = parts[-1].casefold() if fold else parts[-1]
     if len(parts) == 1:
-        return StartsWith(entry.token(key, code, ""))
+        systems = code_systems(asked.type, asked.parameter) if key == asked.key else None
+        if systems is None:
+            return StartsWith(entry.token(key, code, ""))
+        return any_of(*(Equals(entry.token(key, code, system)) for system in systems.get(code, ("",))))
     if code:
         return Equals(entry.token(key, code, parts[0]))
     if not parts[0]:
@@ -132,6 +137,30 @@ def implied_system(type_: str, parameter: SearchParameter) -> str | None:
     for leaf in expressions.leaves(type_, parameter):
         systems.update(_systems(leaf.element.value_set).values() if leaf.element_type == "code" else ("", "many"))
     return systems.pop() if len(systems) == 1 else None
+
+
+@cache
+def code_systems(type_: str, parameter: SearchParameter) -> Mapping[str, tuple[str, ...]] | None:
+    """The systems that a code without one may have: those that bindings imply, by the code without case, and none for
+    all other codes; None where a value can have any system."""
+    if not element_types(type_, parameter) <= _WITHOUT_SYSTEM | {"code"}:
+        return None
+    systems: dict[str, set[str]] = {}
+    for leaf in expressions.leaves(type_, parameter):
+        for code, system in _systems(leaf.element.value_set).items() if leaf.element_type == "code" else ():
+            systems.setdefault(code.casefold(), set()).add(system)
+    if element_types(type_, parameter) != {"code"}:
+        for known in systems.values():
+            known.add("")
+    return {code: tuple(sorted(known)) for code, known in systems.items()}
+
+
+@cache
+def may_have_systems(key: str) -> bool:
+    """Whether the tokens of `key` (`Observation.code`) are codes of any system, of which one code may have several."""
+    type_, _, code = key.partition(".")
+    parameter = BASE.get(type_, code) if type_ in RESOURCE_TYPES else None
+    return parameter is None or bool(element_types(type_, parameter) & {"Coding", "CodeableConcept"})
 
 
 def emitter(leaf: Leaf) -> Emitter | None:

@@ -31,7 +31,8 @@ def test_nothing_asked_is_everything() -> None:
 
 def test_repeated_pairs_are_and_and_commas_are_or() -> None:
     query = parse([("gender", "male,female"), ("family", "a"), ("family", "b")])
-    gender = Any_((StartsWith("Patient.gender|male|"), StartsWith("Patient.gender|female|")))
+    system = "http://hl7.org/fhir/administrative-gender"
+    gender = Any_((Equals(f"Patient.gender|male|{system}"), Equals(f"Patient.gender|female|{system}")))
     assert query.tree == All((gender, StartsWith("Patient.family|a"), StartsWith("Patient.family|b")))
     assert query.applied == (("gender", "male,female"), ("family", "a"), ("family", "b"))
 

@@ -1,0 +1,44 @@
+"""From a query to its plan, where that takes a look at what is stored: value sets, links, systems of codes, numbers.
+
+Rule: each look is small and bounded; what is decided here changes how rows are found, never which.
+Figures: docs/decisions/0008-links.md and 0011-plans.md.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from fhir_server.access.limits import Access
+from fhir_server.search import compile as compiling
+from fhir_server.search.query import Plan, Query
+from fhir_server.search.rewrite import restricted
+from fhir_server.search.tree import Expr
+from fhir_server.store import links, lookups, systems
+from fhir_server.store.database import Database
+
+FREQUENT: Final = 1_000
+"""Rows that are rather sorted than all of a type gone through."""
+
+
+async def plan(access: Access, db: Database, query: Query, *, secret: bytes) -> Plan:
+    """The plan of a query under the caller's limits; `secret` opens its cursor.
+
+    Raises BadRequest for a cursor that is not the query's, Unprocessable (too costly), the driver's errors.
+    """
+    tree = await systems.told(db, await resolved(access, db, restricted(query, access.limit)))
+    costly = compiling.costly(query, tree)
+    frequent = [part for part in costly if await _is_frequent(db, compiling.counting(part, tree))]
+    return compiling.plan(query, tree, secret=secret, frequent=frequent)
+
+
+async def resolved(access: Access, db: Database, tree: Expr, session: AsyncClientSession | None = None) -> Expr:
+    """A restricted tree as it can be asked: value sets and hierarchies looked up, links resolved where they lead to
+    few."""
+    return await links.resolve(db, await lookups.resolve(access, db, tree, session), session)
+
+
+async def _is_frequent(db: Database, counting: Plan) -> bool:
+    counted = await db.resources.count_documents(counting.filter, hint=counting.hint, limit=FREQUENT + 1)
+    return counted > FREQUENT
