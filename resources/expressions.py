@@ -242,7 +242,7 @@ def _leaves(node: _Node) -> Iterator[Leaf]:
 
 
 def _add(root: _Node, type_: str, parameter: SearchParameter) -> None:
-    for path in parse(parameter.expression):
+    for path in parse(parameter.expression) if parameter.expression else ():
         first = path[0]
         if not isinstance(first, Child):
             raise UnsupportedExpressionError(parameter.expression)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +19,9 @@ from resources.registry import RESOURCE_TYPES, STRUCTURES
 
 SEARCHABLE_TYPES = frozenset({"date", "number", "quantity", "reference", "string", "token", "uri"})
 """The parameter types that this server answers."""
+
+WORDS = frozenset({"_text", "_content"})
+"""Without an expression: answered from the words of texts."""
 
 WITHOUT_ENTRIES = frozenset({"_id", "_lastUpdated"})
 """Answered from the stored document itself."""
@@ -46,6 +50,8 @@ class SearchParameter:
     description: str = ""
     general: bool = False
     """Whether its expression is for the FHIRPath engine (`paths`), since it is outside of what is compiled."""
+    off: bool = False
+    """Whether it is not answered because nobody switched it on."""
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -55,7 +61,7 @@ class SearchParameter:
     @property
     def searchable(self) -> bool:
         """Whether this server answers it."""
-        return bool(self.expression) and self.type in SEARCHABLE_TYPES
+        return (bool(self.expression) or self.code in WORDS) and self.type in SEARCHABLE_TYPES and not self.off
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,8 @@ class ParameterSet:
         """(type, code) → why it cannot be asked for, of parameters that are not in the set."""
         self.outdated: Mapping[str, str] = MappingProxyType(dict(outdated or {}))
         """Type → how far the reindexing of it is, where its entries are still those of another release."""
+        self.content = any(parameter.code == "_content" and parameter.searchable for parameter in self.all)
+        """Whether the words of all texts are found, not those of narratives only."""
         by_type: dict[str, dict[str, SearchParameter]] = defaultdict(dict)
         for parameter in given:
             for type_ in parameter.types:
@@ -130,8 +138,15 @@ def _parameter(raw: dict[str, Any]) -> SearchParameter:
         targets=tuple(raw.get("target", ())),
         components=tuple(Component(part["definition"], part["expression"]) for part in raw.get("component", ())),
         description=raw.get("description", ""),
+        off=raw["code"] == "_content",
     )
 
 
 BASE = ParameterSet(_parameter(raw) for raw in definitions.load("search-parameters"))
-"""The 1,375 of R4 4.0.1."""
+"""The 1,375 of R4 4.0.1; `_content` is off."""
+
+
+@cache
+def with_content() -> ParameterSet:
+    """The same with `_content`."""
+    return ParameterSet(replace(parameter, off=False) for parameter in BASE.all)

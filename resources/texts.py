@@ -28,7 +28,9 @@ _TAG = re.compile(r"<[^<>]*>")
 # What to do with each member of a structure: go on with the plan of its type, or one of the words below. Members that
 # lead to no text are not in it.
 _Plan = dict[str, Any]
-_TEXT, _DISPLAY, _RESOURCE = "text", "display", "resource"
+_TEXT: Any = "text"
+_DISPLAY: Any = "display"
+_RESOURCE: Any = "resource"
 _DISPLAYED = frozenset({"Coding", "Reference"})
 """Structures whose one text is their display."""
 
@@ -66,9 +68,10 @@ def _collect(node: Json, plan: _Plan, found: list[str]) -> None:
             if step is _DISPLAY:  # most are, so without a call
                 if "display" in item:
                     found.append(item["display"])
+            elif step is _RESOURCE:
+                _collect(item, _plan_of(item), found)
             else:
-                plan_of_item: _Plan = _plan_of(item) if step is _RESOURCE else step
-                _collect(item, plan_of_item, found)
+                _collect(item, step, found)
 
 
 _PLANS: dict[str, _Plan] = {}

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from fhir_server.search.rewrite import inside_out
+from fhir_server.search.rewrite import choice
 from fhir_server.search.tree import Any_, Chain, Expr, Has, HasId, Not, Present, Within, any_of
+from fhir_server.search.types import words
 from fhir_server.search.types.asked import Asked, split, unescape
 from fhir_server.search.types.faces import FACES
 from resources import expressions
 from resources.outcome import BadRequest, FhirError
-from resources.parameters import WITHOUT_ENTRIES, ParameterSet, SearchParameter
+from resources.parameters import WITHOUT_ENTRIES, WORDS, ParameterSet, SearchParameter
 from resources.references import ID
 from resources.registry import RESOURCE_TYPES
 
@@ -169,6 +170,11 @@ def known(asking: Asking, type_: str, code: str) -> SearchParameter:
     parameter = asking.parameters.get(type_, code)
     if parameter is None:
         raise UnknownParameterError(f"{shown(code)} is not a search parameter of {type_}", code="not-supported")
+    if parameter.off:
+        raise BadRequest(
+            f"Search parameter {code} is switched off on this server: FHIR_SEARCH_CONTENT=true switches it on",
+            code="not-supported",
+        )
     if not parameter.searchable:
         raise BadRequest(f"Search parameter {code} ({parameter.type}) {NOT_YET}", code="not-supported")
     return parameter
@@ -209,7 +215,7 @@ def _check_modifier(type_: str, parameter: SearchParameter, modifier: str | None
     if modifier is None:
         return
     allowed: set[str] = set()
-    if parameter.code not in WITHOUT_ENTRIES:
+    if parameter.code not in WITHOUT_ENTRIES | WORDS:
         allowed = {"missing", *FACES[parameter.type].modifiers(type_, parameter)}
     if modifier not in allowed:
         named_types, others = sorted(allowed & RESOURCE_TYPES), sorted(allowed - RESOURCE_TYPES)
@@ -230,7 +236,9 @@ def _expression(modifier: str, asked: list[Asked]) -> Expr:
         if texts not in ({"true"}, {"false"}):
             raise asked[0].refusal("true or false is expected")
         return present if texts == {"false"} else Not(present)
-    found = inside_out([FACES[one.parameter.type].value(one) for one in asked])
+    if asked[0].parameter.code in WORDS:
+        return words.value(asked)
+    found = choice([FACES[one.parameter.type].value(one) for one in asked])
     return Not(found) if modifier in ("not", "not-in") else found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from fhir_server.document import entry
 from fhir_server.search import further, sort
+from fhir_server.search.types import words
 from fhir_server.search.types.faces import FACES
 from fhir_server.search.types.sink import Sink
 from resources import expressions, references
@@ -53,6 +54,7 @@ def extract(resource: dict[str, Any], base_url: str, parameters: ParameterSet = 
     if type_ in COMPARTMENTS and "id" in resource:
         sink.compartments.append(f"{type_}/{resource['id']}")
     run(resource, sink)
+    words.emit(resource, sink, content=parameters.content)
     compartments, pointed_to = dict.fromkeys(sink.compartments), dict.fromkeys(sink.references)
     if parameters.added:  # they come and go: compartments and integrity rest on HL7's own
         further.extract(resource, sink, parameters)

@@ -15,7 +15,7 @@ from fhir_server.search.query import Query
 from fhir_server.search.reading import Reading
 from fhir_server.search.tree import All, Expr, InCompartment, all_of
 from resources.outcome import BadRequest, FhirError
-from resources.parameters import WITHOUT_ENTRIES, ParameterSet
+from resources.parameters import WITHOUT_ENTRIES, WORDS, ParameterSet
 from resources.registry import RESOURCE_TYPES
 
 LONGEST_VALUE = 4000
@@ -23,8 +23,8 @@ LONGEST_VALUE = 4000
 MOST_PARAMETERS = 200
 """Parameters of one search."""
 
-_ALWAYS_REFUSED = frozenset({"_list", "_filter", "_query", "_text", "_content"})
-_COMMON = frozenset({*WITHOUT_ENTRIES, "_profile", "_security", "_source", "_tag"})
+_ALWAYS_REFUSED = frozenset({"_list", "_filter", "_query"})
+_COMMON = frozenset({*WITHOUT_ENTRIES, *WORDS, "_profile", "_security", "_source", "_tag"})
 """Those of every type, which a search over all types takes."""
 
 
@@ -120,7 +120,10 @@ def _types(reading: Reading, name: str) -> tuple[str, ...]:
         return (reading.type,)
     if reading.types:
         return reading.types
-    if name.partition(":")[0] not in _COMMON and not name.startswith("_has:"):
+    code = name.partition(":")[0]
+    if code in WORDS:  # not all types have a narrative
+        return tuple(type_ for type_ in sorted(RESOURCE_TYPES) if reading.asking.parameters.get(type_, code))
+    if code not in _COMMON and code != "_has":
         raise UnknownParameterError(
             f"{shown(name)} is not a search parameter over all types; {', '.join(sorted(_COMMON))} and _type are",
             code="not-supported",

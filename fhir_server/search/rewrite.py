@@ -73,17 +73,18 @@ def map_links(tree: Expr, change: Callable[[Link], Expr]) -> Expr:
     return tree
 
 
-MOST_CLAUSES = 64
-"""A choice is turned inside out where it becomes at most so many parts."""
-
-
-def inside_out(choices: Sequence[Expr]) -> Expr:
-    """A choice of `choices`; where some are conjunctions, as a conjunction of choices: each part of that narrows by an
+def choice(choices: Sequence[Expr]) -> Expr:
+    """One of `choices`. Where some are conjunctions, a choice of one part of each is there as well: that narrows by an
     index, which a choice of conjunctions does not."""
-    parts = [choice.parts if isinstance(choice, All) else (choice,) for choice in choices]
-    if prod(map(len, parts)) > MOST_CLAUSES:
-        return any_of(*choices)
-    return all_of(*(any_of(*clause) for clause in product(*parts)))
+    whole = any_of(*choices)
+    if len(choices) == 1 or not any(isinstance(one, All) and one.parts for one in choices):
+        return whole
+    return all_of(any_of(*map(_first, choices)), whole)
+
+
+def _first(conjunction: Expr) -> Expr:
+    parts = conjunction.parts if isinstance(conjunction, All) else ()
+    return next((part for part in parts if not isinstance(part, Not)), conjunction)
 
 
 def join_ranges(tree: Expr, single: Iterable[str]) -> Expr:

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from fhir_server.document import entry
-from fhir_server.search.rewrite import inside_out
+from fhir_server.search.rewrite import choice
 from fhir_server.search.tree import Equals, Expr, StartsWith, all_of, any_of
 from fhir_server.search.types.asked import Asked, unescape
 from fhir_server.search.types.sink import Sink
@@ -28,8 +28,9 @@ LONGEST_WORD = 40
 MOST_ASKED = 20
 """Words of one value."""
 
+_MOST_PIECES = 4 * MOST_ASKED
 _WORD = re.compile(r"[^\W_]+")
-_PIECE = re.compile(r"\s*([()]|[^\s()]+)")
+_PIECE = re.compile(r"[()]|[^\s()]+")
 _APOSTROPHES = str.maketrans("", "", "'’")
 
 
@@ -42,16 +43,13 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word[:LONGEST_WORD] for word in _WORD.findall(plain)))
 
 
-def emit(resource: dict[str, Any], sink: Sink) -> None:
-    """Put the words of a resource into `sink`: those of its narrative and those of its other texts, each once."""
-    type_ = resource["resourceType"]
-    found = tuple(texts.texts(resource))
-    if found:
+def emit(resource: dict[str, Any], sink: Sink, *, content: bool) -> None:
+    """Put the words of a resource's narrative into `sink`, with `content` also those of its other texts, each once."""
+    if "text" in resource and (narrative := texts.narrative(resource)):
+        sink.rare += _entries.__wrapped__(f"{resource['resourceType']}._text", (narrative,))
+    if content and (found := tuple(texts.texts(resource))):
         short = sum(map(len, found)) <= _LONGEST_CACHED
-        sink.rare += (_entries if short else _entries.__wrapped__)(f"{type_}._content", found)
-    narrative = texts.narrative(resource)
-    if narrative:
-        sink.rare += _entries.__wrapped__(f"{type_}._text", (narrative,))
+        sink.rare += (_entries if short else _entries.__wrapped__)(f"{resource['resourceType']}._content", found)
 
 
 _LONGEST_CACHED = 400
@@ -79,7 +77,7 @@ def value(asked: Sequence[Asked]) -> Expr:
     by_text: dict[str, list[Asked]] = {}
     for one in asked:
         by_text.setdefault(one.text, []).append(one)
-    return inside_out([_Reader(some).read() for some in by_text.values()])
+    return choice([_Reader(some).read() for some in by_text.values()])
 
 
 class _Reader:
@@ -88,9 +86,9 @@ class _Reader:
     def __init__(self, asked: list[Asked]) -> None:
         self.asked = asked
         self.pieces = _PIECE.findall(unescape(asked[0].text))
-        self.at = 0
-        if len(self.pieces) > 4 * MOST_ASKED:
-            raise asked[0].refusal(f"at most {MOST_ASKED} words can be asked for")
+        self.at = self.words = 0
+        if len(self.pieces) > _MOST_PIECES:
+            raise asked[0].refusal(f"at most {MOST_ASKED} words and a few parentheses can be asked for")
 
     def read(self) -> Expr:
         found = self._either()
@@ -106,7 +104,7 @@ class _Reader:
         while self._next().upper() == "OR":
             self.at += 1
             found.append(self._all())
-        return inside_out(found)
+        return choice(found)
 
     def _all(self) -> Expr:
         found = [self._one()]
@@ -137,6 +135,9 @@ class _Reader:
         found = words(piece.removesuffix("*"))
         if not found:
             raise self.asked[0].refusal(f"there is no letter or digit in {piece[:40]!r}")
+        self.words += len(found)
+        if self.words > MOST_ASKED:
+            raise self.asked[0].refusal(f"at most {MOST_ASKED} words can be asked for")
         exact = [_test(self.asked, word, Equals) for word in found[: -1 if piece.endswith("*") else None]]
         begun = [_test(self.asked, found[-1], StartsWith)] if piece.endswith("*") else []
         return all_of(*exact, *begun)

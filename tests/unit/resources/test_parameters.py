@@ -11,8 +11,7 @@ NOT_ANSWERED_TYPES = {
     "special": 1,  # Location.near: distances
 }
 NOT_ANSWERED = {
-    "DomainResource-text": "full text of the narrative",
-    "Resource-content": "full text of the resource",
+    "Resource-content": "off unless a setting switches it on",
     "Resource-query": "named queries",
 }
 

@@ -137,7 +137,7 @@ def test_summary_count_has_no_rows() -> None:
         ("gender", ",".join("a" * 1001), "at most 1000 values"),
         ("phonetic", "!", "no letter or digit"),
         ("phonetic:exact", "a", "it takes missing"),
-        ("_text", "a", "not yet supported"),
+        ("_content", "a", "FHIR_SEARCH_CONTENT=true"),
         ("_has:Observation:code:status", "a", "code of Observation is a token"),
         ("_has:Observation:encounter:status", "a", "refers to Encounter"),
         ("_has:Nothing:patient:code", "a", "not a resource type"),
