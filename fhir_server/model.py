@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
@@ -27,6 +27,8 @@ def frozen(class_: type[T]) -> type[T]:
 Json = dict[str, Any]
 Pairs = tuple[tuple[str, str], ...]
 """Query parameters, decoded, in the order of the request."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Interaction(StrEnum):
@@ -165,7 +167,7 @@ class Version:
     @property
     def last_updated(self) -> datetime:
         """`updated` as a datetime in UTC."""
-        return datetime.fromtimestamp(self.updated // 1_000_000, UTC).replace(microsecond=self.updated % 1_000_000)
+        return _EPOCH + timedelta(microseconds=self.updated)
 
 
 @frozen

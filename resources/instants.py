@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from datetime import date
+from functools import lru_cache
 
 _DAY_MS = 86_400_000
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -46,9 +47,14 @@ def instant_text(us: int) -> str:
     Raises ValueError outside of the years 0001 to 9999.
     """
     seconds, fraction = divmod(us, 1_000_000)
+    return f"{_second_text(seconds)}.{fraction:06}Z"
+
+
+@lru_cache(maxsize=16)  # what is written now shares its second
+def _second_text(seconds: int) -> str:
     days, second = divmod(seconds, 86_400)
     day = date.fromordinal(days + _EPOCH)
-    return f"{day.isoformat()}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}.{fraction:06}Z"
+    return f"{day.isoformat()}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
 
 
 def _bounds_us(text: str) -> tuple[int, int]:
