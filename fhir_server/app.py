@@ -36,7 +36,7 @@ from fhir_server.store.database import Database
 from fhir_server.store.guards import Guard, ReferentialIntegrity
 from fhir_server.store.lookup import Lookup
 from resources.outcome import FhirError
-from resources.parameters import BASE
+from resources.parameters import BASE, with_content
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def _lifespan(settings: Settings, door: Door) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         db = await database.connect(settings.mongodb_uri, settings.database)
-        parameters = CurrentParameters()
+        parameters = CurrentParameters(with_content() if settings.search_content else BASE)
         committer = Committer(
             db,
             base_url=settings.base_url,

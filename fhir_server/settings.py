@@ -74,6 +74,12 @@ class Settings(BaseSettings):
     conditional_delete_multiple: bool = Field(
         default=False, description="Let a conditional delete remove all matches (up to 1,000), not just a single one."
     )
+    search_content: bool = Field(
+        default=False,
+        description="Find resources by the words of all their texts (`_content`), not by those of their narratives "
+        "only (`_text`); costs an eighth of the work of a write. Resources written before it was switched on are not "
+        "found by `_content` until they are written again.",
+    )
     request_timeout_seconds: float = Field(
         default=60.0,
         gt=0,

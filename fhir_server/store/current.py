@@ -22,10 +22,12 @@ _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # the for
 class CurrentParameters:
     """HL7's own until `follow` learns of others."""
 
-    def __init__(self) -> None:
-        self.written: ParameterSet = BASE
+    def __init__(self, base: ParameterSet = BASE) -> None:
+        self.base: Final = base
+        """HL7's own, as the settings want them."""
+        self.written: ParameterSet = base
         """Those that a write makes entries for. The same object as long as they are the same."""
-        self.answered: ParameterSet = BASE
+        self.answered: ParameterSet = base
         """Those that a search may use; what is not ready is in it with the reason."""
         self.revision = 0
         """Of the stored state that this is."""
