@@ -14,6 +14,7 @@ from typing import Any
 from resources import places
 from resources.json_codec import MAX_DEPTH, is_deeper
 from resources.outcome import BadRequest, FhirError, Issue, Unprocessable
+from resources.patch_work import Work
 from resources.places import Place
 from resources.registry import STRUCTURES, Element
 
@@ -45,16 +46,18 @@ def apply(document: Json, parameters: Json) -> Json:
     """The resource after all operations of `parameters`, a Parameters resource as decoded.
 
     Raises BadRequest for what is no FHIRPath Patch (all problems at once), and Unprocessable, naming the operation and
-    its path, where one cannot be applied. A `delete` of what is not there changes nothing.
+    its path, where one cannot be applied, or all are too much work. A `delete` of what is not there changes nothing.
     """
     operations = _parse(parameters)
     patched = deepcopy(document)
+    work = Work()
     for index, operation in enumerate(operations):
         try:
-            _STEPS[operation.type](patched, operation)
+            _STEPS[operation.type](patched, operation, work)
         except Unprocessable as error:
             where = f"Operation {index} of the patch ({operation.type} {operation.path.text!r}) cannot be applied"
-            raise Unprocessable(f"{where}: {error}", expression=f"Parameters.parameter[{index}]") from None
+            code, expression = error.issues[0].code, f"Parameters.parameter[{index}]"
+            raise Unprocessable(f"{where}: {error}", code=code, expression=expression) from None
     if is_deeper(patched, MAX_DEPTH):
         raise Unprocessable(f"The patched resource would be nested more than {MAX_DEPTH} levels deep.")
     return patched
@@ -173,8 +176,8 @@ def _built(parts: Any, element: Element) -> _Value:
     return _Value(element.name, type_, node, None)
 
 
-def _add(document: Json, operation: _Operation) -> None:
-    found = operation.path.find(document)
+def _add(document: Json, operation: _Operation, work: Work) -> None:
+    found = operation.path.find(document, work)
     if len(found) != 1:
         raise Unprocessable(f"the path finds {len(found)} elements; it must be one.")
     _add_to(found[0], operation.name, operation.value)
@@ -243,11 +246,11 @@ def _insert_at(node: Json, new: _Value, index: int) -> None:
     _store(node, new.member, items)
 
 
-def _list_of(document: Json, path: places.Path) -> tuple[Place, Element]:
+def _list_of(document: Json, path: places.Path, work: Work) -> tuple[Place, Element]:
     """The one holder of the list that `path` names, and the element that repeats."""
     if path.name is None:
         raise Unprocessable("the path must end with the name of the list.")
-    holders = path.find_parents(document)
+    holders = path.find_parents(document, work)
     if len(holders) != 1:
         raise Unprocessable(f"the list is in {len(holders)} elements; it must be in one.")
     element = places.element_of(holders[0], path.name)
@@ -256,13 +259,13 @@ def _list_of(document: Json, path: places.Path) -> tuple[Place, Element]:
     return holders[0], element
 
 
-def _insert(document: Json, operation: _Operation) -> None:
-    holder, element = _list_of(document, operation.path)
+def _insert(document: Json, operation: _Operation, work: Work) -> None:
+    holder, element = _list_of(document, operation.path, work)
     _insert_at(_node(holder), _value(operation.value, element), operation.index)
 
 
-def _move(document: Json, operation: _Operation) -> None:
-    holder, element = _list_of(document, operation.path)
+def _move(document: Json, operation: _Operation, work: Work) -> None:
+    holder, element = _list_of(document, operation.path, work)
     node = _node(holder)
     items = _aligned(node, element.name)
     if max(operation.index, operation.destination) >= len(items):
@@ -271,8 +274,8 @@ def _move(document: Json, operation: _Operation) -> None:
     _store(node, element.name, items)
 
 
-def _delete(document: Json, operation: _Operation) -> None:
-    found = operation.path.find(document)
+def _delete(document: Json, operation: _Operation, work: Work) -> None:
+    found = operation.path.find(document, work)
     if len(found) > 1:
         raise Unprocessable(f"the path finds {len(found)} elements; a delete takes one at most.")
     for place in found:
@@ -305,8 +308,8 @@ def _remove_node(place: Place) -> None:
         _store(place.holder, place.member, items)
 
 
-def _replace(document: Json, operation: _Operation) -> None:
-    found = operation.path.find(document)
+def _replace(document: Json, operation: _Operation, work: Work) -> None:
+    found = operation.path.find(document, work)
     if len(found) != 1:
         raise Unprocessable(f"the path finds {len(found)} elements; a replace takes one.")
     (place,) = found
@@ -324,6 +327,6 @@ def _replace(document: Json, operation: _Operation) -> None:
         _store(place.holder, place.member, items)
 
 
-_STEPS: dict[str, Callable[[Json, _Operation], None]] = {
+_STEPS: dict[str, Callable[[Json, _Operation, Work], None]] = {
     "add": _add, "insert": _insert, "delete": _delete, "replace": _replace, "move": _move,
 }  # fmt: skip

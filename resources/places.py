@@ -2,7 +2,8 @@
 
 Rule: the path is the client's, so it is parsed here, as the subset that names places, and never given to a general
 evaluator. In it: member names, `[i]`, `first() last() single() where(…) extension('url') ofType(T) as(T)`; `where`
-takes comparisons `path = literal` or `path != literal` joined by `and`.
+takes comparisons `path = literal` or `path != literal` joined by `and`. Reading one takes linear time; what it costs to find
+places is counted.
 See https://hl7.org/fhir/R4/fhirpatch.html and https://hl7.org/fhirpath/N1/.
 """
 
@@ -15,21 +16,28 @@ from typing import Any
 
 from resources import json_codec
 from resources.outcome import BadRequest, Unprocessable
+from resources.patch_work import Work
 from resources.registry import RESOURCE_TYPES, STRUCTURES, Element
 
 Json = dict[str, Any]
 MAX_LENGTH = 1000
 """Characters of a path."""
+MAX_COMPARISONS = 20
+"""In all criteria of a path."""
+MAX_NESTED = 3
+"""Criteria inside one another."""
 
-_STRING = r"'(?:[^'\\]|\\.)*'"
+_STRING = r"'(?:[^'\\]|\\.)*+'"
 _LITERAL = rf"{_STRING}|true|false|-?\d+(?:\.\d+)?|@[\dT:.Z+\-]+"
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*|`[^`]+`"
 _STEP = re.compile(
     rf"(?P<index>\[\s*\d{{1,9}}\s*\])|\.?(?:(?P<function>[a-zA-Z]+)\(|(?P<name>{_NAME}|\$this|%resource|%context))",
     re.ASCII,
 )
-_AND = re.compile(rf"{_STRING}|(?P<and>\s+and\s+)|[^'\s]+|.", re.DOTALL)
-_COMPARISON = re.compile(rf"\s*(?P<path>.+?)\s*(?P<operator>!?=)\s*(?P<literal>{_LITERAL})\s*", re.ASCII | re.DOTALL)
+_TOKEN = re.compile(r"'(?:[^'\\]|\\.)*+'?|\s+|!?=|[()]|[^\s'!=()]+|.", re.DOTALL)
+"""A string that is not closed is one token too, up to the end."""
+_OPERATORS = frozenset({"=", "!="})
+_A_LITERAL = re.compile(_LITERAL, re.ASCII | re.DOTALL)
 _STRING_ARGUMENT = re.compile(rf"\s*({_STRING})\s*\)")
 _TYPE_ARGUMENT = re.compile(r"\s*(?:FHIR\.|System\.)?([A-Za-z0-9]+)\s*\)", re.ASCII)
 _NO_ARGUMENT = re.compile(r"\s*\)")
@@ -77,7 +85,7 @@ def _at(values: Any, index: int | None) -> Any:
     return values[index] if isinstance(values, list) and index < len(values) else None
 
 
-_Step = Callable[[list[Place]], list[Place]]
+_Step = Callable[[list[Place], Work], list[Place]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +96,25 @@ class Path:
     steps: tuple[_Step, ...]
     name: str | None
 
-    def find(self, resource: Json) -> list[Place]:
-        """The places in `resource`, in order. Raises Unprocessable for names that its type does not have."""
-        return _walked(self.steps, resource)
+    def find(self, resource: Json, work: Work) -> list[Place]:
+        """The places in `resource`, in order. Raises Unprocessable for names that its type does not have, and for too
+        much work."""
+        return _walked(self.steps, _whole(resource), work)
 
-    def find_parents(self, resource: Json) -> list[Place]:
+    def find_parents(self, resource: Json, work: Work) -> list[Place]:
         """The places that all but the last step lead to."""
-        return _walked(self.steps[:-1], resource)
+        return _walked(self.steps[:-1], _whole(resource), work)
 
 
-def _walked(steps: tuple[_Step, ...], resource: Json) -> list[Place]:
-    places = [Place(resource, resource["resourceType"])]
+def _whole(resource: Json) -> Place:
+    return Place(resource, resource["resourceType"])
+
+
+def _walked(steps: tuple[_Step, ...], start: Place, work: Work) -> list[Place]:
+    places = [start]
     for step in steps:
-        places = step(places)
+        places = step(places, work)
+        work.spend(1 + len(places))
     return places
 
 
@@ -108,10 +122,14 @@ def parse(text: str) -> Path:
     """The path written as `text`; raises BadRequest where it is not in the subset of this module."""
     if len(text) > MAX_LENGTH:
         raise BadRequest(f"A path has at most {MAX_LENGTH} characters.")
-    return _parse(text.strip(), inner=False)
+    if sum(token in _OPERATORS for token in _TOKEN.findall(text)) > MAX_COMPARISONS:
+        raise BadRequest(f"A path has at most {MAX_COMPARISONS} comparisons.")
+    return _parse(text.strip(), 0)
 
 
-def _parse(text: str, *, inner: bool) -> Path:
+def _parse(text: str, nested: int) -> Path:
+    """The path; `nested` is in how many criteria it stands."""
+    inner = nested > 0
     steps: list[_Step] = []
     name: str | None = None
     at = 0
@@ -123,7 +141,7 @@ def _parse(text: str, *, inner: bool) -> Path:
         if match["index"]:
             steps.append(_nth(int(match["index"][1:-1])))
         elif match["function"]:
-            step, at = _function(text, match["function"], at)
+            step, at = _function(text, match["function"], at, nested)
             steps.append(step)
         elif _is_root(match["name"], inner=inner) and not steps:
             steps.append(_root(match["name"]))
@@ -148,11 +166,11 @@ def _refused(text: str, at: int) -> BadRequest:
     )
 
 
-def _function(text: str, name: str, at: int) -> tuple[_Step, int]:
+def _function(text: str, name: str, at: int, nested: int) -> tuple[_Step, int]:
     """The step of the function whose arguments begin at `at`, and where it ends."""
-    if name == "where":
+    if name == "where" and nested < MAX_NESTED:
         end = _closing(text, at)
-        return _where(text[at:end], text), end + 1
+        return _where(text[at:end], text, nested + 1), end + 1
     if name in ("first", "last", "single") and (match := _NO_ARGUMENT.match(text, at)):
         return {"first": _first, "last": _last, "single": _single}[name], match.end()
     if name == "extension" and (match := _STRING_ARGUMENT.match(text, at)):
@@ -165,11 +183,20 @@ def _function(text: str, name: str, at: int) -> tuple[_Step, int]:
 def _closing(text: str, at: int) -> int:
     """Where the parenthesis that was opened before `at` closes."""
     depth = 1
-    for match in re.compile(rf"{_STRING}|[()]").finditer(text, at):
-        depth += {"(": 1, ")": -1}.get(match[0], 0)
+    for token in _TOKEN.finditer(text, at):
+        depth += {"(": 1, ")": -1}.get(token[0], 0)
         if depth == 0:
-            return match.start()
+            return token.start()
     raise _refused(text, at)
+
+
+def _outside(text: str) -> Iterator[re.Match[str]]:
+    """The tokens that are in no parentheses."""
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        depth += {"(": 1, ")": -1}.get(token[0], 0)
+        if depth == 0:
+            yield token
 
 
 def _literal(text: str) -> Any:
@@ -180,28 +207,30 @@ def _literal(text: str) -> Any:
     return text[1:] if text.startswith("@") else json_codec.number(text)
 
 
-def _where(criteria: str, text: str) -> _Step:
-    parts = [""]
-    for match in _AND.finditer(criteria):
-        if match["and"]:
-            parts.append("")
-        else:
-            parts[-1] += match[0]
-    tests = [_comparison(part, text) for part in parts]
-    return lambda places: [place for place in places if all(test(place) for test in tests)]
+def _where(criteria: str, text: str, nested: int) -> _Step:
+    ands = [
+        token.span()
+        for token in _outside(criteria)
+        if token[0] == "and" and criteria[token.start() - 1].isspace() and criteria[token.end() :][:1].isspace()
+    ]
+    starts, ends = (0, *(end for _, end in ands)), (*(start for start, _ in ands), len(criteria))
+    tests = [_comparison(criteria[start:end], text, nested) for start, end in zip(starts, ends, strict=True)]
+    return lambda places, work: [place for place in places if all(test(place, work) for test in tests)]
 
 
-def _comparison(part: str, text: str) -> Callable[[Place], bool]:
-    match = _COMPARISON.fullmatch(part)
-    if match is None:
+def _comparison(part: str, text: str, nested: int) -> Callable[[Place, Work], bool]:
+    operators = [token for token in _outside(part) if token[0] in _OPERATORS]
+    if len(operators) != 1:
         raise _refused(text, text.find(part))
-    path, literal, wanted = _parse(match["path"], inner=True), _literal(match["literal"]), match["operator"] == "="
+    [operator] = operators
+    literal = _A_LITERAL.fullmatch(part[operator.end() :].strip())
+    if literal is None:
+        raise _refused(text, text.find(part))
+    path, wanted, is_equal = _parse(part[: operator.start()].strip(), nested), _literal(literal[0]), operator[0] == "="
 
-    def holds(place: Place) -> bool:
-        places = [place]
-        for step in path.steps:
-            places = step(places)
-        return len(places) == 1 and _same(places[0].value, literal) is wanted
+    def holds(place: Place, work: Work) -> bool:
+        places = _walked(path.steps, place, work)
+        return len(places) == 1 and _same(places[0].value, wanted) is is_equal
 
     return holds
 
@@ -212,22 +241,22 @@ def _same(value: Any, literal: Any) -> bool:
 
 def _root(name: str) -> _Step:
     """The step at the start of a path that names the resource, by its type or as a variable."""
-    return lambda places: [place for place in places if name not in RESOURCE_TYPES or place.type == name]
+    return lambda places, _: [place for place in places if name not in RESOURCE_TYPES or place.type == name]
 
 
 def _nth(index: int) -> _Step:
-    return lambda places: places[index : index + 1]
+    return lambda places, _: places[index : index + 1]
 
 
-def _first(places: list[Place]) -> list[Place]:
+def _first(places: list[Place], _: Work) -> list[Place]:
     return places[:1]
 
 
-def _last(places: list[Place]) -> list[Place]:
+def _last(places: list[Place], _: Work) -> list[Place]:
     return places[-1:]
 
 
-def _single(places: list[Place]) -> list[Place]:
+def _single(places: list[Place], _: Work) -> list[Place]:
     if len(places) > 1:
         raise Unprocessable(f"single() finds {len(places)} elements.")
     return places
@@ -236,21 +265,22 @@ def _single(places: list[Place]) -> list[Place]:
 def _extension(url: Any) -> _Step:
     extensions = _child("extension", lenient=True)
 
-    def step(places: list[Place]) -> list[Place]:
-        objects = [(child, child.value) for child in extensions(places)]
+    def step(places: list[Place], work: Work) -> list[Place]:
+        objects = [(child, child.value) for child in extensions(places, work)]
+        work.spend(len(objects))
         return [child for child, value in objects if isinstance(value, dict) and value.get("url") == url]
 
     return step
 
 
 def _of_type(type_: str) -> _Step:
-    return lambda places: [place for place in places if place.type == type_]
+    return lambda places, _: [place for place in places if place.type == type_]
 
 
 def _child(name: str, *, lenient: bool) -> _Step:
     """The step to the children `name`; a name that none of the types has is refused, in criteria it finds nothing."""
 
-    def step(places: list[Place]) -> list[Place]:
+    def step(places: list[Place], _: Work) -> list[Place]:
         known = [(place, element) for place in places if (element := _element(place, name))]
         if places and not known and not lenient:
             element_of(places[0], name)

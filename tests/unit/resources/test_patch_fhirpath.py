@@ -1,3 +1,4 @@
+import time
 from copy import deepcopy
 from typing import Any
 
@@ -209,6 +210,8 @@ def test_replace_drops_the_extensions_of_the_old_value() -> None:
         "Patient.name.where(use = 'usual').text",
         "Patient.name.where(use='usual' and text='Jim (and so on)').text",
         "Patient.name.where(use != 'official').text",
+        "Patient.name.where(  use='usual'\tand  text  =  'Jim (and so on)'  ).text",
+        "Patient.where(name.where(use='usual' and text != 'x').text = 'Jim (and so on)').name.last().text",
         "Patient.name.last().text",
         "Patient.name[1].text",
         "Patient.name.single().where(use='usual').text",
@@ -301,7 +304,9 @@ def test_what_does_not_fit_names_operation_and_path(operation: Json, words: str)
     ["", " ", ".", "Patient.", "Patient..name", "Patient name", "Patient.name[x]", "Patient.name.where(", "[0]",
      "Patient.name.where(use)", "Patient.name.where(use = 'a' or use = 'b')", "Patient.name.where(text.matches('x'))",
      "Patient.name.skip(1)", "Patient.name | Patient.contact", "Patient.extension(url)", "Patient.name.first(1)",
-     "Patient.name.where(%resource.active = true)", "Patient.%resource", "Patient.name.where(use = 'a)", "x" * 1001],
+     "Patient.name.where(%resource.active = true)", "Patient.%resource", "Patient.name.where(use = 'a)", "x" * 1001,
+     "Patient.name.where(use = 'a' and )", "Patient.name.where( = 'a')", "Patient.name.where(use = 'a' = 'a')",
+     f"Patient.name.where({' and '.join(['use=1'] * 21)})", f"Patient{'.where(name' * 4}{' = 1)' * 4}.name"],
 )  # fmt: skip
 def test_paths_outside_of_the_subset_are_refused(path: str) -> None:
     with pytest.raises(BadRequest) as caught:
@@ -347,3 +352,25 @@ def test_nesting_stays_within_the_limit_of_json() -> None:
             op("add", "Patient", name="extension", value=value),
             op("add", "Patient" + ".extension[0]" * 49, name="extension", value=value),
         )
+
+
+@pytest.mark.parametrize(
+    "criteria", [" " * 900 + "x", " " * 450 + "=" + " " * 450 + "x", " a and" * 140, "\\'" * 450, "'" + "\\'" * 440]
+)
+def test_a_path_is_read_in_no_time(criteria: str) -> None:
+    operations = [op("delete", f"Patient.name.where({criteria})")] * 100
+    start = time.process_time()
+    with pytest.raises(BadRequest):
+        patched(*operations)
+    assert time.process_time() - start < 1
+
+
+def test_too_much_work_is_refused_before_it_is_done() -> None:
+    names = [{"given": ["a"] * 1000}] * 20
+    criteria = " and ".join(["$this != 'b'"] * 19)
+    path = f"Patient.name.given.where({criteria}).where($this = 'c')"
+    start = time.process_time()
+    with pytest.raises(Unprocessable, match="too much work") as caught:
+        patched(*[op("delete", path)] * 10, document={"resourceType": "Patient", "name": names})
+    assert time.process_time() - start < 5
+    assert [issue.code for issue in caught.value.issues] == ["too-costly"]
