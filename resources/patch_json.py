@@ -18,6 +18,8 @@ from resources.outcome import BadRequest, Issue, Unprocessable
 
 MAX_COPIED = 100_000
 """Values that the `copy` operations of one patch may copy in all: each could double the document."""
+TEXT_OF_A_VALUE = 64
+"""Characters of a text that is copied count as one value: it is shared here, but written as often as it was copied."""
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 _BAD_ESCAPE = re.compile(r"~(?![01])")
@@ -61,6 +63,8 @@ def apply(document: Any, operations: Any) -> Any:
             raise Unprocessable(
                 f"Operation {index} of the patch ({operation.op} {operation.path.text!r}) cannot be applied: {error}."
             ) from None
+    if is_deeper(run.document, MAX_DEPTH):
+        raise Unprocessable(f"The patched resource would be nested more than {MAX_DEPTH} levels deep.")
     return run.document
 
 
@@ -137,8 +141,6 @@ class _Run:
 
     def put(self, pointer: _Pointer, value: Any) -> None:
         """`add` of RFC 6902 §4.1."""
-        if is_deeper(value, max(0, MAX_DEPTH - len(pointer.tokens))):
-            raise _CannotApplyError(f"the result would be nested more than {MAX_DEPTH} levels deep")
         if not pointer.tokens:
             self.document = value
             return
@@ -177,7 +179,14 @@ def _index(token: str, last: int) -> int:
 
 
 def _add(run: _Run, operation: _Operation) -> None:
-    run.put(operation.path, deepcopy(operation.value))
+    run.put(operation.path, _copied(operation.value))
+
+
+def _copied(value: Any) -> Any:
+    """NOTE: depth is judged before what goes down into it; a `move` does not, and is judged with the whole result."""
+    if is_deeper(value, MAX_DEPTH):
+        raise _CannotApplyError(f"the result would be nested more than {MAX_DEPTH} levels deep")
+    return deepcopy(value)
 
 
 def _remove(run: _Run, operation: _Operation) -> None:
@@ -190,9 +199,7 @@ def _replace(run: _Run, operation: _Operation) -> None:
         return
     parent, token = run.parent(operation.path)
     _child(parent, token)
-    if is_deeper(operation.value, max(0, MAX_DEPTH - len(operation.path.tokens))):
-        raise _CannotApplyError(f"the result would be nested more than {MAX_DEPTH} levels deep")
-    parent[int(token) if isinstance(parent, list) else token] = deepcopy(operation.value)
+    parent[int(token) if isinstance(parent, list) else token] = _copied(operation.value)
 
 
 def _move(run: _Run, operation: _Operation) -> None:
@@ -210,7 +217,7 @@ def _copy(run: _Run, operation: _Operation) -> None:
     run.budget -= _size(value)
     if run.budget < 0:
         raise _CannotApplyError(f"the patch copies more than {MAX_COPIED} values")
-    run.put(operation.path, deepcopy(value))
+    run.put(operation.path, _copied(value))
 
 
 def _test(run: _Run, operation: _Operation) -> None:
@@ -224,7 +231,7 @@ _STEPS: dict[str, Callable[[_Run, _Operation], None]] = {
 
 
 def _size(value: Any) -> int:
-    """How many values are in `value`, itself included."""
+    """How many values are in `value`, itself included; a long text counts as several."""
     count = 0
     open_ = [value]
     while open_:
@@ -234,6 +241,8 @@ def _size(value: Any) -> int:
             open_.extend(item.values())
         elif isinstance(item, list):
             open_.extend(item)
+        elif isinstance(item, str):
+            count += len(item) // TEXT_OF_A_VALUE
     return count
 
 

@@ -1,3 +1,4 @@
+import time
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
@@ -173,3 +174,30 @@ def test_digits_survive() -> None:
     document = json_codec.decode(b'{"a":1E3,"b":1.50}')
     result = patched(op("copy", "/c", **{"from": "/a"}), document=document)
     assert json_codec.encode(result) == b'{"a":1E3,"b":1.50,"c":1E3}'
+
+
+def test_moves_of_a_long_list_do_not_walk_it_each_time() -> None:
+    document = {"a": {"b": [{"c": str(number)} for number in range(20_000)]}}
+    there, back = op("move", "/a/x", **{"from": "/a/b"}), op("move", "/a/b", **{"from": "/a/x"})
+    start = time.process_time()
+    assert patched(*[there, back] * 4_000, document=document) == document
+    assert time.process_time() - start < 2
+
+
+def test_moves_cannot_nest_without_bound() -> None:
+    document = {"a": {"b": {}}, "c": json_codec.decode(b"[" * 98 + b"]" * 98)}
+    moved = patched(op("move", "/a/c", **{"from": "/c"}), document=document)
+    assert moved == {"a": {"b": {}, "c": document["c"]}}
+    with pytest.raises(Unprocessable, match="levels deep"):
+        patched(op("move", "/a/b/c", **{"from": "/c"}), document=document)
+    deeper = [op("add", "/a", value={}), *[op("move", "/b/a", **{"from": "/a"}), op("move", "/a", **{"from": "/b"}),
+              op("add", "/b", value={})] * 2_000]  # fmt: skip
+    with pytest.raises(Unprocessable, match="levels deep"):
+        patched(*deeper, document={"b": {}})
+    with pytest.raises(Unprocessable, match="levels deep"):
+        patched(*deeper, op("copy", "/c", **{"from": "/a"}), document={"b": {}})
+
+
+def test_long_texts_are_not_copied_without_bound() -> None:
+    with pytest.raises(Unprocessable, match="copies more than"):
+        patched(*[op("copy", "/a/-", **{"from": "/a/0"})] * 100, document={"a": ["x" * 1_000_000]})
