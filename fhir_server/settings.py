@@ -90,6 +90,11 @@ class Settings(BaseSettings):
     body_timeout_seconds: float = Field(
         default=30.0, gt=0, description="Longest pause between two pieces of a request's body, in seconds."
     )
+    search_explain: bool = Field(
+        default=False,
+        description="Answer a search that has `_explain=true` with how it is run: its tree, its plan, the index, the "
+        "documents looked at. For whoever runs the server; it tells how much there is.",
+    )
     cursor_secret: str | None = Field(
         default=None,
         min_length=32,

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from fhir_server.access.limits import Access
 from fhir_server.interactions import pages
+from fhir_server.interactions.explain import explain
 from fhir_server.interactions.server import Server
 from fhir_server.model import FhirRequest, FhirResponse, Pairs
 from fhir_server.search import cursor, grammar
@@ -31,6 +32,8 @@ async def search(server: Server, access: Access, request: FhirRequest) -> FhirRe
         strict=request.prefer.handling != "lenient",
         compartment=request.compartment,
     )
+    if query.explain:
+        return await explain(server, access, query)
     total = None
     if query.count == 0 or query.total not in (None, "none"):
         total = await reader.count(access, server.database, query)

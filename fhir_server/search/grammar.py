@@ -73,6 +73,7 @@ def parse(
         issues=tuple(reading.warnings),
         applied=tuple(reading.applied),
         total=reading.total,
+        explain=reading.explain,
         compartment=compartment,
         subset=reading.subset,
         includes=tuple(reading.includes),

@@ -31,7 +31,8 @@ class Query:
     `issues` are warnings for the answer's Bundle (lenient handling); `applied` are the pairs that took effect, for the
     self link, without `_cursor`. `total` is accurate, estimate, none, or None when the client did not say.
     `compartment` (`Patient/1`) is the one that is searched, if any. `subset` is the part of the resources that is
-    wanted, None for all. `includes` say what comes along with the matches.
+    wanted, None for all. `includes` say what comes along with the matches. `explain`
+    asks how the search is run, not for its matches.
     """
 
     type: str | None
@@ -46,6 +47,7 @@ class Query:
     compartment: str | None = None
     subset: Subset | None = None
     includes: tuple[Include, ...] = ()
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

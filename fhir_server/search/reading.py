@@ -35,6 +35,7 @@ class Reading:
     includes: dict[Include, None] = field(default_factory=dict)
     applied: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[Issue] = field(default_factory=list)
+    explain: bool = False
     errors: list[Issue] = field(default_factory=list)
 
     def leave_out(self, reason: str) -> None:

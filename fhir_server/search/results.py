@@ -47,6 +47,12 @@ def _sort(reading: Reading, text: str) -> None:
     reading.applied.append(("_sort", text))
 
 
+def _explain(reading: Reading, text: str) -> None:
+    if text not in ("true", "false"):
+        raise BadRequest(f"Parameter _explain={text[:40]}: true or false is expected")
+    reading.explain = text == "true"
+
+
 def _total(reading: Reading, text: str) -> None:
     if text not in ("none", "estimate", "accurate"):
         raise BadRequest(f"Parameter _total={text[:40]}: none, estimate or accurate is expected")
@@ -131,6 +137,7 @@ RESULT_PARAMETERS: Mapping[str, Callable[[Reading, str], None]] = MappingProxyTy
     "_count": _count,
     "_sort": _sort,
     "_total": _total,
+        "_explain": _explain,
     "_summary": _summary,
     "_elements": _elements,
     "_type": _type,

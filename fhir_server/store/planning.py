@@ -27,7 +27,16 @@ async def plan(access: Access, db: Database, query: Query, *, secret: bytes) -> 
 
     Raises BadRequest for a cursor that is not the query's, Unprocessable (too costly), the driver's errors.
     """
-    tree = await systems.told(db, await resolved(access, db, restricted(query, access.limit)))
+    return await planned(db, query, await tree(access, db, query), secret=secret)
+
+
+async def tree(access: Access, db: Database, query: Query) -> Expr:
+    """The tree of a query as it is asked: restricted, and with all that had to be looked up."""
+    return await systems.told(db, await resolved(access, db, restricted(query, access.limit)))
+
+
+async def planned(db: Database, query: Query, tree: Expr, *, secret: bytes) -> Plan:
+    """The plan of a query whose tree was looked up."""
     costly = compiling.costly(query, tree)
     frequent = [part for part in costly if await _is_frequent(db, compiling.counting(part, tree))]
     return compiling.plan(query, tree, secret=secret, frequent=frequent)

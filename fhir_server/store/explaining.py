@@ -1,0 +1,87 @@
+"""What MongoDB says of the queries of a search: the index, the keys and documents looked at, the time.
+
+Rule: runs the queries that `planning` made, as they are. See https://www.mongodb.com/docs/manual/reference/explain-results/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bson import json_util
+
+from fhir_server.access.limits import Access
+from fhir_server.document import layout
+from fhir_server.search import compile as compiling
+from fhir_server.search.query import Plan, Query
+from fhir_server.store import planning
+from fhir_server.store.database import Database, Document, translated
+from fhir_server.store.rows import SEARCH_MILLISECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One query: what was asked, as MongoDB's extended JSON, and what it cost."""
+
+    filter: str
+    sort: str
+    index: str
+    sorted: bool
+    keys: int
+    documents: int
+    rows: int
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The tree as it is asked, the queries, and what is tested of each row afterwards (empty for nothing)."""
+
+    tree: str
+    runs: tuple[Run, ...]
+    tested: str
+
+
+async def explain(access: Access, db: Database, query: Query, *, secret: bytes) -> Explanation:
+    """How a search is run. Raises what the search itself raises."""
+    with translated():
+        tree = await planning.tree(access, db, query)
+        plan = await planning.planned(db, query, tree, secret=secret)
+        runs = [await _run(db, plan, filter_) for filter_ in _filters(plan)]
+        if plan.also is not None:
+            runs.append(await _run(db, plan.also, plan.also.filter))
+    return Explanation(repr(tree), tuple(runs), "" if plan.residual is None else repr(plan.residual))
+
+
+def _filters(plan: Plan) -> Iterator[Document]:
+    """The filter of the plan, or of the first of its groups."""
+    if plan.groups is None:
+        yield plan.filter
+    else:
+        yield compiling.group_filter(plan, plan.groups.ids[: compiling.MERGED], (), plan.position)
+
+
+async def _run(db: Database, plan: Plan, filter_: Document) -> Run:
+    command: Document = {"find": layout.RESOURCES, "filter": filter_, "hint": plan.hint, "limit": plan.limit}
+    if plan.sort:
+        command["sort"] = dict(plan.sort)
+    asked = {"explain": command, "verbosity": "executionStats", "maxTimeMS": SEARCH_MILLISECONDS}
+    found = await db.database.command(asked)
+    statistics = found["executionStats"]
+    stages = list(_stages(found["queryPlanner"]["winningPlan"]))
+    return Run(
+        json_util.dumps(filter_),
+        json_util.dumps(command.get("sort", {})),
+        ", ".join(dict.fromkeys(stage["indexName"] for stage in stages if "indexName" in stage)) or plan.hint,
+        any(stage["stage"] == "SORT" for stage in stages),
+        statistics["totalKeysExamined"],
+        statistics["totalDocsExamined"],
+        statistics["nReturned"],
+        statistics["executionTimeMillis"],
+    )
+
+
+def _stages(stage: Document) -> Iterator[Document]:
+    yield stage
+    for inner in [*stage.get("inputStages", ()), *([stage["inputStage"]] if "inputStage" in stage else ())]:
+        yield from _stages(inner)
