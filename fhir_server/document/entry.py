@@ -93,7 +93,12 @@ def amount_key(key: str) -> str:
 
 def unit_key(key: str, system: str, unit: str) -> str:
     """The key of a quantity's ranges in one unit; with an empty system, in whatever has this code or is so called."""
-    return f"{key}|{_escaped(bounded(system))}|{_escaped(bounded(unit))}|"
+    return f"{units_key(key, system)}{_escaped(bounded(unit))}|"
+
+
+def units_key(key: str, system: str) -> str:
+    """What the keys of a quantity's ranges in the units of one system begin with."""
+    return f"{key}|{_escaped(bounded(system))}|"
 
 
 def _escaped(text: str) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
 
 from fhir_server.document import entry, layout
 from fhir_server.document.entry import Filter
-from fhir_server.search import cursor, periods
-from fhir_server.search.query import Plan, Position, Query, SortKey
+from fhir_server.search import cursor, ordering, periods
+from fhir_server.search.ordering import Sort
+from fhir_server.search.query import Computed, Plan, Position, Query
 from fhir_server.search.tree import (
     All,
     Any_,
@@ -36,8 +36,6 @@ from fhir_server.search.tree import (
     all_of,
 )
 from resources.outcome import BadRequest
-
-Sort = tuple[tuple[str, int], ...]
 
 BY_ID: Sort = ((layout.ID, 1),)
 """The order of all resources of a type where the client asked for none: what others write moves nothing in it."""
@@ -63,10 +61,13 @@ def plan(query: Query, tree: Expr, *, secret: bytes, frequent: Collection[Expr] 
         return replace(_plan(parts, OLDEST_FIRST, query.count, "iU"), position=position, groups=groups)
     if position is not None and position.group is not None:
         raise BadRequest("Parameter _cursor: what this search goes through has changed; start with page one")
+    computed = ordering.computed(query.sort, _seen)
+    if computed is not None:
+        return _computing(query, parts, computed, position)
     dates = _dates(parts)
     if dates and not any(part in frequent for part in dates):
         return _of_dates(query, parts, dates, position, frequent)
-    order = _order(query.sort) or (BY_ID if all(map(_is_one_type, parts)) else OLDEST_FIRST)
+    order = ordering.order(query.sort) or (BY_ID if all(map(_is_one_type, parts)) else OLDEST_FIRST)
     return _behind(_plan(parts, order, query.count, _hint([p for p in parts if p not in frequent], order)), position)
 
 
@@ -77,7 +78,9 @@ def costly(query: Query, tree: Expr) -> list[Expr]:
     if not query.sort and _groups(parts, None) is not None:
         return []
     dates = _dates(parts)
-    first = query.sort[0].field if query.sort else _DATE
+    if any(key.stored is None for key in query.sort):
+        return []
+    first = query.sort[0].stored if query.sort else _DATE
     if any(map(_has_order, parts)):
         return dates if first == layout.UPDATED else []
     return [part for part in parts if _is_costly(part) and not (first == _DATE and part in dates)]
@@ -109,7 +112,16 @@ def _behind(found: Plan, position: Position | None) -> Plan:
     """The plan for the rows behind a position."""
     if position is None:
         return found
-    return replace(found, filter=_joined([found.filter, *_after(found.sort, position)]), position=position)
+    return replace(found, filter=_joined([found.filter, *ordering.after(found.sort, position)]), position=position)
+
+
+def _computing(query: Query, parts: Sequence[Expr], computed: Computed, position: Position | None) -> Plan:
+    """The plan whose sort values are computed: what is behind the position is known only after that."""
+    found = replace(_plan(parts, (), query.count), sort=ordering.order(query.sort), position=position)
+    if position is not None:
+        after = {"$match": _joined(ordering.after(found.sort, position))}
+        computed = replace(computed, stages=(*computed.stages, after))
+    return replace(found, computed=computed)
 
 
 # The principal date
@@ -127,7 +139,7 @@ def _of_dates(
     query: Query, parts: Sequence[Expr], dates: Sequence[Expr], position: Position | None, frequent: Collection[Expr]
 ) -> Plan:
     """The plan that has its bounds on the principal date: short spans, and also the long ones."""
-    order = _order(query.sort) or ((_DATE, 1), (layout.UPDATED, 1))
+    order = ordering.order(query.sort) or ((_DATE, 1), (layout.UPDATED, 1))
     kinds = Equals, StartsWith, Contains
     by_entry = any(_all_are(part, *kinds) and not _has_rare(part) and part not in frequent for part in parts)
     short, long = _dated(parts, dates, order, query.count, "i" if by_entry else "t")
@@ -189,7 +201,7 @@ def group_filter(plan: Plan, ids: Sequence[str], earlier: Sequence[str], positio
         shown = entry.one_of([f"{linked.key}{entry.SEPARATOR}{id_}" for id_ in earlier])
         conditions.append({"$nor": shown})
     if position is not None and position.values:
-        conditions += _after(OLDEST_FIRST, position)
+        conditions += ordering.after(OLDEST_FIRST, position)
     return _joined(conditions)
 
 
@@ -197,16 +209,9 @@ def _parts(tree: Expr) -> tuple[Expr, ...]:
     return tree.parts if isinstance(tree, All) else (tree,)
 
 
-def _order(keys: Sequence[SortKey]) -> Sort:
-    """The sort of MongoDB, made total but for ties in the time of the last update, which the cursor tells apart; empty
-    where the client asked for none."""
-    order = tuple((key.field, -1 if key.descending else 1) for key in keys)
-    fields = [field for field, _ in order]
-    if layout.ID in fields:
-        return order[: fields.index(layout.ID) + 1]  # it leaves no ties
-    if layout.UPDATED in fields or not order:
-        return order
-    return (*order, (layout.UPDATED, order[-1][1]))
+def _seen(limit: Expr) -> Filter:
+    """The filter of resources that a sort key leads to: those that are there and satisfy the limit."""
+    return _joined([{layout.DELETED: {"$ne": True}}, *(found for found in map(_filter, _parts(limit)) if found)])
 
 
 # Which index
@@ -366,31 +371,3 @@ def _least(*limits: float | None) -> float | None:
 
 def _most(*limits: float | None) -> float | None:
     return max((limit for limit in limits if limit is not None), default=None)
-
-
-# The next page
-
-
-def _after(order: Sort, position: Position) -> list[Filter]:
-    """Rows behind a position: further on in the order, or equal in all keys and not shown yet."""
-    (field, direction), first = order[0], position.values[0]
-    if len(order) == 1 and first is not None:
-        return [{field: {"$lte" if direction < 0 else "$gte": first}}, {layout.ID: {"$nin": list(position.seen)}}]
-    choices: list[Filter] = []
-    equal: Filter = {}
-    for (field, direction), value in zip(order, position.values, strict=True):
-        choices.extend({**equal, **beyond} for beyond in _beyond(field, direction, value))
-        equal[field] = value
-    if layout.ID not in equal:
-        choices.append({**equal, layout.ID: {"$nin": list(position.seen)}})
-    # The choices bound nothing in an index; the first key alone does.
-    (field, direction) = order[0]
-    bound: list[Filter] = [{field: {"$gte": first} if direction > 0 else {"$not": {"$gt": first}}}]
-    return [*(bound if first is not None else ()), {"$or": choices}]
-
-
-def _beyond(field: str, direction: int, value: Any) -> list[Filter]:
-    """Rows that come after `value`, where null comes before everything."""
-    if value is None:
-        return [] if direction < 0 else [{field: {"$ne": None}}]
-    return [{field: {"$gt": value}}] if direction > 0 else [{field: {"$lt": value}}, {field: None}]

@@ -93,7 +93,7 @@ def _chain(asking: Asking, type_: str, head: str, rest: str, text: str, hops: in
     """`subject:Patient.name`: what `head` refers to satisfies the rest."""
     code, _, target = head.partition(":")
     parameter = known(asking, type_, code)
-    targets = _targets(parameter, type_, target)
+    reached = targets(parameter, type_, target)
     key, many = f"{type_}.{code}", not expressions.is_single(type_, parameter)
 
     def behind(to: str) -> Expr:
@@ -101,10 +101,10 @@ def _chain(asking: Asking, type_: str, head: str, rest: str, text: str, hops: in
         _count_link(asking)
         return Chain(key, to, inner, many, shown(f"{head}.{rest}"))
 
-    return any_of(*_understood(targets, behind))
+    return any_of(*_understood(reached, behind))
 
 
-def _targets(parameter: SearchParameter, type_: str, wanted: str) -> Types:
+def targets(parameter: SearchParameter, type_: str, wanted: str) -> Types:
     """The types that a chain along `parameter` leads to."""
     if parameter.type != "reference":
         raise BadRequest(f"{parameter.code} of {type_} is a {parameter.type}; only a reference can be chained")

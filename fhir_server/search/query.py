@@ -5,7 +5,7 @@ Rule: both are frozen values that a test can compare; neither holds a connection
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fhir_server.model import Pairs
@@ -16,11 +16,50 @@ from resources.subsets import Subset
 
 
 @dataclass(frozen=True, slots=True)
-class SortKey:
-    """One rule of `_sort`: `field` is the dotted path in the stored document."""
+class Stored:
+    """A sort value that is a field of the stored document: its dotted path."""
 
     field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A sort value among the entries of the parameter `code`, which is of the type `kind`. `type` is None where the
+    resources are of several types."""
+
+    type: str | None
+    code: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A sort value of the resource of type `target` to which the reference parameter `key` (`Observation.subject`)
+    leads, if that satisfies `limit`: the caller's limit, None as long as it is not planted (`rewrite`)."""
+
+    key: str
+    target: str
+    value: SortValue
+    limit: Expr | None = None
+
+
+SortValue = Stored | Held | Behind
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One rule of `_sort`. Of several values, and of a value that repeats, the first in the direction counts. `name` is
+    what the client wrote, for the words of an error."""
+
+    values: tuple[SortValue, ...]
     descending: bool = False
+    name: str = field(default="", compare=False)
+
+    @property
+    def stored(self) -> str | None:
+        """The field of the document that has the value; None where it must be computed."""
+        first = self.values[0]
+        return first.field if len(self.values) == 1 and isinstance(first, Stored) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +100,15 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Computed:
+    """Sort values that are no fields of the document: `stages` of an aggregation make `{_id, …}` with the fields of the
+    sort out of a document, and leave those behind the position. `names` are the keys, for the words of an error."""
+
+    stages: tuple[dict[str, Any], ...]
+    names: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One query of the `resources` collection: `find(filter).sort(sort).hint(hint).limit(limit)`.
 
@@ -68,7 +116,8 @@ class Plan:
 
     Where `residual` is given, it must hold too: links that lead to so many resources that they are tested row by row.
     `groups` says that the rows come in groups of the resources that they refer to, which are asked for one after
-    another: each of `filter` and the entries of its `Linked`.
+    another: each of `filter` and the entries of its `Linked`. Where `computed` is given, the rows come from an
+    aggregation: `filter`, its stages, `sort`.
 
     `limit` is one more than the page (`size`), so that the reader knows whether there is a next page; it then asks
     `cursor.advance(plan, rows of the page)` for the `Position` of the next link. Rows must carry `_id` and the fields
@@ -83,6 +132,7 @@ class Plan:
     residual: Expr | None = None
     groups: Linked | None = None
     also: Plan | None = None
+    computed: Computed | None = None
 
     @property
     def limit(self) -> int:

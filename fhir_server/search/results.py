@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from fhir_server.search import includes, sort
-from fhir_server.search.query import SortKey
+from fhir_server.search import includes, sorting
 from fhir_server.search.reading import Reading
 from fhir_server.search.tree import NOTHING, OfType
 from resources import subsets
@@ -33,17 +32,9 @@ def _count(reading: Reading, text: str) -> None:
 
 
 def _sort(reading: Reading, text: str) -> None:
-    keys = []
-    for part in text.split(","):
-        code = part.removeprefix("-").removeprefix("+")
-        found = sort.field_of(reading.type, code)
-        if found is None:
-            allowed = ", ".join(sort.sortable(reading.type))
-            raise BadRequest(f"Parameter _sort={text[:80]}: {code[:40]!r} cannot be sorted by; {allowed} can")
-        keys.append(SortKey(found, descending=part.startswith("-")))
-    if len({key.field for key in keys}) < len(keys):
-        raise BadRequest(f"Parameter _sort={text[:80]}: a key is there twice")
-    reading.sort = tuple(keys)
+    _once(reading, "_sort")
+    types = (reading.type,) if reading.type else reading.types or tuple(sorted(RESOURCE_TYPES))
+    reading.sort = sorting.keys(reading.asking, types, text)
     reading.applied.append(("_sort", text))
 
 

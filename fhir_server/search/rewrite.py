@@ -5,12 +5,12 @@ Rule: `restrict` is always the last, and what crosses to another type is restric
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from math import prod
 
-from fhir_server.search.query import Query
+from fhir_server.search.query import Behind, Query, SortValue
 from fhir_server.search.tree import (
     EVERYTHING,
     All,
@@ -57,6 +57,27 @@ def restrict(tree: Expr, type_: str | None, limit: Limit, types: tuple[str, ...]
 def restricted(query: Query, limit: Limit) -> Expr:
     """The tree of a query with the caller's limit planted."""
     return restrict(query.tree, query.type, limit, query.types)
+
+
+def sort_targets(query: Query) -> tuple[str, ...]:
+    """The types of the resources that its sort keys lead to."""
+
+    def crossed(value: SortValue) -> set[str]:
+        return {value.target} | crossed(value.value) if isinstance(value, Behind) else set()
+
+    return tuple(sorted(set().union(*(crossed(value) for key in query.sort for value in key.values))))
+
+
+def with_sort_limits(query: Query, limits: Mapping[str, Expr]) -> Query:
+    """The query with the caller's limit planted behind every link that a sort key follows, by type: what a caller may
+    not see does not order what he sees."""
+
+    def planted(value: SortValue) -> SortValue:
+        if not isinstance(value, Behind):
+            return value
+        return replace(value, value=planted(value.value), limit=limits[value.target])
+
+    return replace(query, sort=tuple(replace(key, values=tuple(map(planted, key.values))) for key in query.sort))
 
 
 def map_links(tree: Expr, change: Callable[[Link], Expr]) -> Expr:

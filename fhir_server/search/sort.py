@@ -1,4 +1,4 @@
-"""What `_sort` can order by: scalars under `sort` in the stored document, written by the extractor.
+"""What `_sort` can order by at once: scalars under `sort` in the stored document, written by the extractor.
 
 Rule: a type that has a key always has its field, null where the resource has no value, so that nothing is lost from a
 sorted answer. See https://hl7.org/fhir/R4/search.html#sort.
@@ -6,7 +6,9 @@ sorted answer. See https://hl7.org/fhir/R4/search.html#sort.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 
 from fhir_server.document import layout
 from resources import expressions
@@ -17,6 +19,8 @@ PRINCIPAL = "date"
 
 WIDE = "wide"
 """The same scalar again, where the principal date is a span of a day or more."""
+FIELDS: Mapping[str, str] = MappingProxyType({"_id": layout.ID, "_lastUpdated": layout.UPDATED})
+"""Parameter code → field, of those that every document has."""
 
 _PRINCIPAL_CODES = (
     "date", "authoredon", "authored-on", "authored", "issued", "recorded-date", "started", "start", "sent", "created",
@@ -50,7 +54,7 @@ def principal_key(type_: str) -> str | None:
 
 @cache
 def scalars(type_: str) -> dict[str, str]:
-    """Parameter code → name of its scalar under `sort`, for what a resource type can be sorted by."""
+    """Parameter code → name of its scalar under `sort`, which is the least of the parameter's values."""
     principal = principal_date(type_)
     found = {}
     for code, parameter in BASE.for_type(type_).items():
@@ -63,19 +67,6 @@ def scalars(type_: str) -> dict[str, str]:
     return found
 
 
-def field_of(type_: str | None, code: str) -> str | None:
-    """The field of the stored document that holds the order of a parameter, None where it cannot be sorted by.
-
-    With `type_` None (search at the root) only `_id` and `_lastUpdated` can be.
-    """
-    if code == "_id":
-        return layout.ID
-    if code == "_lastUpdated":
-        return layout.UPDATED
-    name = scalars(type_).get(code) if type_ else None
-    return f"{layout.SORT}.{name}" if name else None
-
-
-def sortable(type_: str | None) -> list[str]:
-    """Codes that `_sort` takes, for error texts."""
-    return sorted(["_id", "_lastUpdated", *(scalars(type_) if type_ else ())])
+def field(scalar: str) -> str:
+    """The path of a scalar in the stored document."""
+    return f"{layout.SORT}.{scalar}"

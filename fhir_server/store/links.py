@@ -33,6 +33,8 @@ from fhir_server.search.tree import (
     any_of,
 )
 from fhir_server.store.database import Database, Document
+from fhir_server.store.ordered import Ordered
+from fhir_server.store.rows import Source
 from resources.outcome import Unprocessable
 
 AT_FIRST: Final = 100
@@ -151,24 +153,29 @@ class Walk:
         *, milliseconds: int | None = None,
     ) -> None:  # fmt: skip
         self._db, self._plan, self._session = db, plan, session
-        self._cursor = db.resources.find(
-            plan.filter,
-            projection,
-            sort=plan.sort or None,
-            hint=plan.hint,
-            session=session,
-            max_time_ms=milliseconds,
-            batch_size=BATCH,
+        self._cursor: Source = (
+            Ordered(db, plan, projection, session, most=MOST_WALKED + 1, milliseconds=milliseconds)
+            if plan.computed is not None
+            else db.resources.find(
+                plan.filter,
+                projection,
+                sort=plan.sort or None,
+                hint=plan.hint,
+                session=session,
+                max_time_ms=milliseconds,
+                batch_size=BATCH,
+            )
         )
         self._batch, self._walked = BATCH, 0
 
     async def more(self) -> list[Document] | None:
         """The next rows that hold, perhaps none; None at the end. Raises Unprocessable after MOST_WALKED."""
         some = await self._cursor.to_list(self._batch)
-        if not some:
+        cut_short = isinstance(self._cursor, Ordered) and self._cursor.passed_over
+        if not some and not cut_short:
             return None
         self._walked += len(some)
-        if self._walked > MOST_WALKED:
+        if cut_short or self._walked > MOST_WALKED:
             await self._cursor.close()
             raise too_wide(self._plan.residual)
         self._batch = min(self._batch * 2, LARGEST_BATCH)

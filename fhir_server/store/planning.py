@@ -13,10 +13,11 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from fhir_server.access.limits import Access
 from fhir_server.search import compile as compiling
 from fhir_server.search.query import Plan, Query
-from fhir_server.search.rewrite import restricted
-from fhir_server.search.tree import Expr
+from fhir_server.search.rewrite import restrict, restricted, sort_targets, with_sort_limits
+from fhir_server.search.tree import EVERYTHING, Expr
 from fhir_server.store import links, lookups, systems
 from fhir_server.store.database import Database
+from resources.outcome import Unprocessable
 
 FREQUENT: Final = 1_000
 """Rows that are rather sorted than all of a type gone through."""
@@ -39,7 +40,21 @@ async def planned(db: Database, query: Query, tree: Expr, *, secret: bytes) -> P
     """The plan of a query whose tree was looked up."""
     costly = compiling.costly(query, tree)
     frequent = [part for part in costly if await _is_frequent(db, compiling.counting(part, tree))]
+    query = await _with_sort_limits(access, db, query)
     return compiling.plan(query, tree, secret=secret, frequent=frequent)
+
+
+async def _with_sort_limits(access: Access, db: Database, query: Query) -> Query:
+    """The query with the caller's limits behind its sort keys, as they can be asked. Raises Unprocessable."""
+    limits: dict[str, Expr] = {}
+    for type_ in sort_targets(query):
+        limits[type_] = await resolved(access, db, restrict(EVERYTHING, type_, access.limit))
+        if compiling.has_links(limits[type_]):
+            raise Unprocessable(
+                f"Parameter _sort: which {type_} resources may be seen depends on too many others to sort by them.",
+                code="too-costly",
+            )
+    return with_sort_limits(query, limits)
 
 
 async def resolved(access: Access, db: Database, tree: Expr, session: AsyncClientSession | None = None) -> Expr:

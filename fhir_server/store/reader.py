@@ -22,7 +22,7 @@ from fhir_server.search import cursor
 from fhir_server.search.query import Plan, Query
 from fhir_server.search.rewrite import restrict, restricted
 from fhir_server.search.tree import Expr
-from fhir_server.store import grouped, links, planning
+from fhir_server.store import grouped, links, ordered, planning
 from fhir_server.store.database import Database, Document, translated
 from fhir_server.store.rows import PAGE_BYTES, SEARCH_MILLISECONDS, Page, merged, page_of, take
 from resources.outcome import Unprocessable
@@ -139,6 +139,8 @@ async def _page(
         return await grouped.page(db, plan, projection)
     if plan.residual is not None:
         rows, complete = await _walked(db, plan, session, most_bytes)
+    elif plan.computed is not None:
+        rows, complete = await ordered.take(db, plan, projection, session, most_bytes)
     elif plan.also is not None:
         both = (_found(db, half, session, projection, most_bytes) for half in (plan, plan.also))
         rows, complete = merged(plan, await asyncio.gather(*both))

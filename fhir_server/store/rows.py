@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
-
-from pymongo.asynchronous.cursor import AsyncCursor
+from typing import Final, Protocol
 
 from fhir_server.document import codec, layout
 from fhir_server.model import Version
@@ -46,7 +44,19 @@ def page_of(rows: Sequence[Document], following: Position | None) -> Page:
     return Page(tuple(map(codec.to_version, rows)), following, entries)
 
 
-async def take(found: AsyncCursor[Document], limit: int, most_bytes: int = PAGE_BYTES) -> tuple[list[Document], bool]:
+class Source(Protocol):
+    """What rows come from: a cursor of the driver, or what reads like one."""
+
+    async def to_list(self, length: int) -> list[Document]:
+        """The next rows, fewer than `length` only at the end."""
+        ...
+
+    async def close(self) -> None:
+        """Read no more."""
+        ...
+
+
+async def take(found: Source, limit: int, most_bytes: int = PAGE_BYTES) -> tuple[list[Document], bool]:
     """Up to `limit` rows, and whether that is all: not where they exceed `most_bytes` together before."""
     rows: list[Document] = []
     size = 0

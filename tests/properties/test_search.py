@@ -16,12 +16,11 @@ from pymongo.collection import Collection
 
 from fhir_server.document import layout
 from fhir_server.search import compile as compiling
-from fhir_server.search import cursor, grammar
+from fhir_server.search import cursor, grammar, sort
 from fhir_server.search.extract import Extracted, extract
 from fhir_server.search.match import matches
 from fhir_server.search.query import Plan, Query
 from fhir_server.search.rewrite import restrict, restricted
-from fhir_server.search.sort import sortable
 from fhir_server.search.tree import EVERYTHING, NOTHING, Any_, Equals, Expr, InCompartment, Not, Within
 from fhir_server.store.rows import merged
 from resources.parameters import BASE
@@ -158,6 +157,10 @@ class Corpus:
     resources: list[Stored]
 
     def rows(self, plan: Plan) -> list[Json]:
+        if plan.computed is not None:
+            ordering: list[Json] = [{"$sort": dict(plan.sort)}, {"$limit": plan.limit}]
+            stages = [{"$match": plan.filter}, *plan.computed.stages, *ordering]
+            return list(self.collection.aggregate(stages, hint=plan.hint))
         halves = [plan] if plan.also is None else [plan, plan.also]
         found = [
             list(self.collection.find(half.filter, sort=list(half.sort) or None, hint=half.hint, limit=half.limit))
@@ -252,6 +255,12 @@ LIMITS: list[Expr] = [
 ]
 
 
+SORTED = {
+    "Patient": ["family", "birthdate", "gender", "identifier", "general-practitioner"],
+    "Observation": ["date", "status", "code", "subject", "value-string", "_tag"],
+    "RiskAssessment": ["date", "probability"],
+}
+
 Asked = tuple[str | None, list[tuple[str, str]]]
 
 
@@ -265,7 +274,7 @@ def queries(draw: st.DrawFn) -> Asked:
         ]
     else:
         pairs = draw(st.lists(st.one_of([*COMMON, *QUERIES[type_]]), max_size=3))
-    keys = draw(st.lists(st.sampled_from(sortable(type_)), max_size=2, unique=True))
+    keys = draw(st.lists(st.sampled_from([*sort.FIELDS, *SORTED.get(type_ or "", ())]), max_size=2, unique=True))
     if keys:
         pairs = [*pairs, ("_sort", ",".join(draw(st.sampled_from(["", "-"])) + key for key in keys))]
     return type_, pairs

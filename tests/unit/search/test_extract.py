@@ -107,7 +107,7 @@ def test_principal_dates() -> None:
     principal = {type_: sort.principal_date(type_) for type_ in ("Observation", "Encounter", "Appointment", "Claim")}
     assert principal == {"Observation": "date", "Encounter": "date", "Appointment": "date", "Claim": "created"}
     assert sort.principal_date("Patient") is None
-    assert sort.field_of("Claim", "created") == "sort.date"
+    assert sort.field(sort.scalars("Claim")["created"]) == "sort.date"
 
 
 @pytest.mark.parametrize(

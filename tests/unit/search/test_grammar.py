@@ -6,7 +6,7 @@ import pytest
 
 from fhir_server.document import layout
 from fhir_server.search import grammar
-from fhir_server.search.query import Query, SortKey
+from fhir_server.search.query import Query, SortKey, Stored
 from fhir_server.search.tree import EVERYTHING, All, Any_, Equals, HasId, Not, OfType, StartsWith
 from resources.outcome import BadRequest
 from resources.parameters import BASE
@@ -72,10 +72,12 @@ def test_common_parameters_over_all_types() -> None:
 def test_result_parameters() -> None:
     query = parse([("_count", "7"), ("_sort", "-birthdate,family"), ("_total", "accurate")])
     assert query.count == 7
-    assert query.sort == (SortKey("sort.birthdate", descending=True), SortKey("sort.family"))
+    assert query.sort == (SortKey((Stored("sort.birthdate"),), descending=True), SortKey((Stored("sort.family"),)))
     assert query.total == "accurate"
     assert query.tree == EVERYTHING
-    assert parse([("_sort", "-_lastUpdated,_id")]).sort == (SortKey(layout.UPDATED, descending=True), SortKey("_id"))
+    newest, by_id = parse([("_sort", "-_lastUpdated,_id")]).sort
+    assert newest == SortKey((Stored(layout.UPDATED),), descending=True)
+    assert by_id == SortKey((Stored(layout.ID),))
 
 
 @pytest.mark.parametrize(("text", "count"), [("0", 0), ("100", 100), ("101", 100), ("999999999999", 100)])
@@ -151,7 +153,13 @@ def test_summary_count_has_no_rows() -> None:
         ("_count", "٣", "_count"),
         ("_sort", "$$$", "birthdate"),
         ("_sort", "birthdate,-birthdate", "twice"),
-        ("_sort", "identifier", "cannot be sorted by"),
+        ("_sort", "_score", "does not rank"),
+        ("_sort", "identifier,,", "empty key"),
+        ("_sort", "_id,family,given,gender,birthdate,active,name,email,phone", "at most 8 keys"),
+        ("_sort", "gender.name", "only a reference can be chained"),
+        ("_sort", "general-practitioner.nose", "nose is not a search parameter of Practitioner"),
+        ("_sort", "link:Organization.name", "refers to Patient, RelatedPerson"),
+        ("_sort", "link.link.link.link:Patient.family", "at most 3 links"),
         ("_total", "maybe", "accurate"),
         ("_summary", "maybe", "count"),
         ("_type", "Patient", "over all types"),
