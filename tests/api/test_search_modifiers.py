@@ -78,6 +78,11 @@ STORED: list[Json] = [
          "questionnaire": f"{CANONICAL}|{version}" if version else CANONICAL}
         for version in ("", "1", "1.2", "10")
     ),
+    *(
+        {"resourceType": "DocumentReference", "id": id_, "status": "current",
+         "content": [{"attachment": {"contentType": type_}}]}
+        for id_, type_ in (("xml", "text/xml"), ("utf-8", "text/XML; charset=UTF-8"), ("fhir", "text/xml+fhir"))
+    ),
     {
         "resourceType": "Basic", "id": "profiled", "code": {"text": "x"},
         "meta": {"profile": ["http://acme.example/fhir/StructureDefinition/b|2.0"]},
@@ -207,6 +212,10 @@ async def test_places(client: httpx.AsyncClient, type_: str, name: str, asked: s
         ("ValueSet", "url:above", "http://acme.example/fhir/ValueSet/10", {"vs-10", "vs-root"}),
         ("QuestionnaireResponse", "questionnaire:below", CANONICAL, {"q-any", "q-1", "q-1.2", "q-10"}),
         ("QuestionnaireResponse", "questionnaire:below", f"{CANONICAL}|1", {"q-1", "q-1.2"}),
+        ("QuestionnaireResponse", "questionnaire:below", "http://acme.example/fhir", set()),  # versions only
+        ("DocumentReference", "contenttype", "text/xml", {"xml"}),
+        ("DocumentReference", "contenttype:below", "text/xml", {"xml", "utf-8"}),
+        ("DocumentReference", "contenttype:below", "text", {"xml", "utf-8", "fhir"}),
         ("QuestionnaireResponse", "questionnaire", f"{CANONICAL}|1", {"q-1"}),
         ("Basic", "_profile", "http://acme.example/fhir/StructureDefinition/b", {"profiled"}),
         ("Basic", "_profile", "http://acme.example/fhir/StructureDefinition/b|2.0", {"profiled"}),

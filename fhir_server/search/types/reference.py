@@ -78,10 +78,10 @@ def _of_type(asked: Asked, text: str, type_: str) -> Expr:
 
 
 def _under(asked: Asked, text: str) -> Expr:
-    """The test of a place in a hierarchy of resources, or of a canonical's versions."""
+    """The test of a place in a hierarchy of resources, or of a canonical's versions (without one: all of them)."""
     types = token.element_types(asked.type, asked.parameter)
     if "canonical" in types and "://" in text and asked.modifier == "below":
-        return uri.below(asked, text)
+        return uri.below(asked, text) if "|" in text else Equals(entry.exact(asked.key, text))
     hierarchies = _hierarchies(asked.parameter) if "Reference" in types else ()
     if ID.fullmatch(text) and len(hierarchies) == 1:
         text = f"{hierarchies[0]}/{text}"

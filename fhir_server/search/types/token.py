@@ -103,6 +103,9 @@ def _in(asked: Asked) -> Expr:
 
 
 def _subsumed(asked: Asked, relation: Literal["above", "below"]) -> Expr:
+    if relation == "below" and "|" not in asked.text and _are_media_types(asked.type, asked.parameter):
+        kind = f"{asked.key}{entry.SEPARATOR}{unescape(asked.text).casefold()}"
+        return any_of(*(StartsWith(kind + following) for following in (entry.SEPARATOR, ";", " ", "/")))
     system, code = [unescape(part) for part in ["", *split(asked.text, "|")][-2:]]
     system = system or implied_system(asked.type, asked.parameter) or ""
     if len(split(asked.text, "|")) > 2 or not system or not code:
@@ -114,6 +117,16 @@ def _concept(asked: Asked, relation: Literal["in", "above", "below"], system: st
     bare = _has_unknown_systems(asked.type, asked.parameter)
     name = f"{asked.parameter.code}:{asked.modifier}"
     return Concept(asked.key, relation, system, value, fold=True, bare=bare, name=name)
+
+
+@cache
+def _are_media_types(type_: str, parameter: SearchParameter) -> bool:
+    """Whether a parameter looks at media types, of which `text/xml; charset=utf-8` is below `text/xml`.
+
+    See https://hl7.org/fhir/R4/search.html#mimetype.
+    """
+    found = expressions.leaves(type_, parameter)
+    return any(leaf.element.value_set == "http://hl7.org/fhir/ValueSet/mimetypes" for leaf in found)
 
 
 @cache
