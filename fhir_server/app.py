@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
@@ -29,11 +30,14 @@ from fhir_server.interactions.turns import Turns
 from fhir_server.mongodb_uri import hosts
 from fhir_server.operations.catalogue import OPERATIONS
 from fhir_server.settings import Settings
-from fhir_server.store import blobs, database, schema
+from fhir_server.store import blobs, database, lives, schema
 from fhir_server.store.committer import Committer, now_us
 from fhir_server.store.current import CurrentParameters
 from fhir_server.store.database import Database
+from fhir_server.store.declaring import SearchParameterGuard
+from fhir_server.store.following import Follower
 from fhir_server.store.guards import Guard, ReferentialIntegrity
+from fhir_server.store.indexing import Indexer
 from fhir_server.store.lookup import Lookup
 from resources.outcome import FhirError
 from resources.parameters import BASE, with_content
@@ -79,83 +83,103 @@ def _lifespan(settings: Settings, door: Door) -> Callable[[FastAPI], Any]:
             db,
             base_url=settings.base_url,
             cache_share=settings.bundle_cache_share,
-            guards=_guards(settings),
+            guards=_guards(settings, parameters),
             parameters=parameters,
         )
+        follower = Follower(db, parameters, committer)
+        indexer = Indexer(db, follower.process, settings.base_url, now_us, parameters.base)
+        opening = Opening(settings, door, db, committer, parameters, follower)
         try:
-            obstacle = await _open(settings, door, db, committer, parameters)
+            obstacle = await opening.attempt()
             async with asyncio.TaskGroup() as tasks:
-                background = tasks.create_task(_background(settings, door, db, committer, parameters, obstacle))
+                background = tasks.create_task(_background(opening, indexer, obstacle))
                 yield
                 background.cancel()
         finally:
             door.close()
             await committer.stop()
+            if opening.done:
+                await indexer.leave()
+                await follower.leave()
             await db.close()
 
     return lifespan
 
 
-def _guards(settings: Settings) -> tuple[Guard, ...]:
+def _guards(settings: Settings, parameters: CurrentParameters) -> tuple[Guard, ...]:
     """The rules that every commit must satisfy; none that are off, since each makes commits go alone."""
     on_write, on_delete = settings.referential_integrity_on_write, settings.referential_integrity_on_delete
-    if not (on_write or on_delete):
-        return ()
-    return (ReferentialIntegrity(BASE, settings.base_url, on_write=on_write, on_delete=on_delete),)
+    guards: list[Guard] = [SearchParameterGuard()]
+    if on_write or on_delete:
+        guards.append(ReferentialIntegrity(parameters, settings.base_url, on_write=on_write, on_delete=on_delete))
+    return tuple(guards)
 
 
-async def _open(
-    settings: Settings, door: Door, db: Database, committer: Committer, parameters: CurrentParameters
-) -> FhirError | None:
-    """Prepare the database and open the door; what is in the way when that is not possible yet.
+@dataclass(slots=True)
+class Opening:
+    """What it takes to open the door; `done` once it is."""
 
-    Raises SchemaTooNew, which ends the server.
-    """
-    access = Access.system("start")
-    try:
-        await schema.prepare(access, db)
-        secret = await schema.secret(access, db)
-        await committer.start()
-    except FhirError as error:
-        return error
-    if settings.cursor_secret is not None:
-        secret = settings.cursor_secret.encode()
-    door.open(
-        Server(
-            settings=settings,
-            database=db,
-            committer=committer,
-            search_parameters=parameters,
-            secret=secret,
-            interactions=INTERACTIONS,
-            operations=OPERATIONS,
-            new_id=ordered_id,
-            clock=now_us,
-            lookup=Lookup(db),
-            turns=Turns(),
+    settings: Settings
+    door: Door
+    db: Database
+    committer: Committer
+    parameters: CurrentParameters
+    follower: Follower
+    done: bool = False
+
+    async def attempt(self) -> FhirError | None:
+        """Prepare the database and open the door; what is in the way when that is not possible yet.
+
+        Raises SchemaTooNew, which ends the server.
+        """
+        access = Access.system("start")
+        try:
+            await schema.prepare(access, self.db)
+            await lives.prepare(access, self.db, lives.form(self.parameters.base))
+            secret = await schema.secret(access, self.db)
+            await self.committer.start()
+            await self.follower.look()
+        except FhirError as error:
+            return error
+        if self.settings.cursor_secret is not None:
+            secret = self.settings.cursor_secret.encode()
+        self.door.open(
+            Server(
+                settings=self.settings,
+                database=self.db,
+                committer=self.committer,
+                search_parameters=self.parameters,
+                secret=secret,
+                interactions=INTERACTIONS,
+                operations=OPERATIONS,
+                new_id=ordered_id,
+                clock=now_us,
+                lookup=Lookup(self.db),
+                turns=Turns(),
+            )
         )
-    )
-    _settle_memory()
-    return None
+        self.done = True
+        _settle_memory()
+        return None
 
 
-async def _background(
-    settings: Settings,
-    door: Door,
-    db: Database,
-    committer: Committer,
-    parameters: CurrentParameters,
-    obstacle: FhirError | None,
-) -> None:
-    """What need not be waited for: opening later, and clearing away what a crash left half uploaded."""
+async def _background(opening: Opening, indexer: Indexer, obstacle: FhirError | None) -> None:
+    """What need not be waited for: opening later, clearing away what a crash left half uploaded, search parameters."""
     remind_at = time.monotonic()
     while obstacle is not None:
         if time.monotonic() >= remind_at:
-            where = hosts(settings.mongodb_uri)
+            where = hosts(opening.settings.mongodb_uri)
             logger.warning("waiting for MongoDB at %s: %s `fhir-server doctor` looks for the cause.", where, obstacle)
             remind_at = time.monotonic() + REMIND_SECONDS
         await asyncio.sleep(RETRY_SECONDS)
-        obstacle = await _open(settings, door, db, committer, parameters)
+        obstacle = await opening.attempt()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(opening.follower.run())
+        tasks.create_task(indexer.run())
+        tasks.create_task(_sweep(opening.db))
+
+
+async def _sweep(db: Database) -> None:
     try:
         await blobs.sweep(Access.system("start"), db)
     except FhirError as error:

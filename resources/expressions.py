@@ -6,6 +6,7 @@ See https://hl7.org/fhir/R4/searchparameter.html and http://hl7.org/fhirpath/N1/
 
     Patient.telecom.where(system='phone')    (Condition.onset as Period)    Bundle.entry[0].resource
     Flag.subject.where(resolve() is Patient)     Patient.deceased.exists() and Patient.deceased != false
+    Patient.extension('http://hospital.example/eyes').value
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ Emitter = Callable[[Any, Any], None]
 
 class UnsupportedExpressionError(ValueError):
     """An expression that is outside of the compiled subset."""
+
+
+class UnknownElementError(UnsupportedExpressionError):
+    """An expression that names an element that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ Path = tuple[Step, ...]
 
 _TOKENS = re.compile(r"\s*(?:'([^']*)'|(\w+)|([|().=\[\]]))")
 _TRUTH = re.compile(r"\s*([\w.]+)\.exists\(\) and \1 != false\s*")
+_EXTENSION = re.compile(r"\bextension\(\s*('[^']*')\s*\)")
 _TYPE_NAMES = {"DateTime": "dateTime", "SimpleQuantity": "Quantity"}
 
 
@@ -99,7 +105,7 @@ def parse(expression: str) -> tuple[Path, ...]:
     truth = _TRUTH.fullmatch(expression)
     if truth:
         return ((*(Child(name) for name in truth[1].split(".")), Truth()),)
-    return _Parser(expression).parse()
+    return _Parser(_EXTENSION.sub(r"extension.where(url=\1)", expression)).parse()
 
 
 class _Parser:
@@ -276,7 +282,9 @@ def _walk(node: _Node, at: str, path: Path, way: _Way) -> None:
     step, rest = path[0], path[1:]
     element = STRUCTURES[at].elements.get(step.name) if isinstance(step, Child) else None
     if element is None:
-        raise UnsupportedExpressionError(f"{way.parameter.expression}: no {step} in {at}")
+        if isinstance(step, Child) and at != "Resource":  # of which any element may be there
+            raise UnknownElementError(f"{way.parameter.expression}: there is no element {step.name} in {at}")
+        raise UnsupportedExpressionError(f"{way.parameter.expression}: {step} in {at}")
     if rest == (Truth(),):
         node.truths[way.into(element, item=False).leaf("boolean", element)] = tuple(element.members)
         return

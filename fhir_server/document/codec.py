@@ -49,11 +49,7 @@ def to_document(version: Version, resource: Json | None, extracted: Extracted | 
     document = _facts(version)
     document[layout.ID] = version.key
     if extracted is not None:
-        document[layout.INDEX] = extracted.index
-        if extracted.rare:
-            document[layout.RARE] = extracted.rare
-        document[layout.RANGES] = extracted.ranges
-        document[layout.SORT] = extracted.sort
+        document.update(entries(extracted))
     encoded = None
     if version.text is not None and resource is not None:
         encoded = _with_tree(document, version.text, resource)
@@ -65,6 +61,16 @@ def to_document(version: Version, resource: Json | None, extracted: Extracted | 
             f"holds ({MAX_DOCUMENT_BYTES}). Divide it, or keep large attachments as Binary resources."
         )
     return RawBSONDocument(encoded)
+
+
+def entries(extracted: Extracted) -> dict[str, Any]:
+    """The fields of a current version that it is found by, but for its compartments."""
+    fields: dict[str, Any] = {layout.INDEX: extracted.index}
+    if extracted.rare:
+        fields[layout.RARE] = extracted.rare
+    fields[layout.RANGES] = extracted.ranges
+    fields[layout.SORT] = extracted.sort
+    return fields
 
 
 def to_superseded(version: Version, until: int) -> RawBSONDocument:

@@ -17,8 +17,12 @@ CLAIMS = "claims"
 BLOB_FILES = "blobs.files"
 BLOB_CHUNKS = "blobs.chunks"
 """Large Binary contents, in the form of a GridFS bucket."""
+PARAMETERS = "parameters"
+"""How far the search parameters are that are defined here, `_id` = that of the SearchParameter."""
+WORKERS = "workers"
+"""The server processes, and which state of the search parameters each of them works by."""
 META = "meta"
-"""Facts of the whole database: schema version, secret, marks of commands."""
+"""Facts of the whole database: schema version, secret, marks of commands, leases."""
 
 ID = "_id"
 KEY = "key"
@@ -99,8 +103,14 @@ COLLECTIONS: Mapping[str, tuple[Index, ...]] = {
     BLOB_FILES: (Index("filename_1_uploadDate_1", (("filename", 1), ("uploadDate", 1))),),
     BLOB_CHUNKS: (Index("files_id_1_n_1", (("files_id", 1), ("n", 1))),),
     CLAIMS: (Index("expiry", ((CLAIMED, 1),), expire_after_seconds=3600),),
+    PARAMETERS: (),
+    WORKERS: (),
     META: (),
 }
 """Every collection and its indexes; they exist before the first write."""
 
 SCHEMA_VERSION: Final = 1
+
+ENTRIES_VERSION: Final = 2
+"""Of the search entries: to be raised with every change of what is extracted or how it is written, so that what is
+stored is reindexed. A test knows it by what is extracted from HL7's examples."""

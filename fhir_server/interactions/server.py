@@ -67,8 +67,8 @@ class Server:
 
     @property
     def parameters(self) -> ParameterSet:
-        """Those that a search may use now; a request asks once."""
-        return self.search_parameters.answered
+        """Those that a search may use now; a request asks once. Raises Unavailable."""
+        return self.search_parameters.for_search()
 
 
 def ordered_id() -> str:

@@ -37,6 +37,7 @@ from fhir_server.search.tree import (
     all_of,
     any_of,
 )
+from fhir_server.search.upgrade import check_current
 from fhir_server.store import includes, reader
 from fhir_server.store.rows import PAGE_BYTES, Page
 from resources import instants
@@ -182,6 +183,7 @@ def _count(server: Server, text: str | None) -> int:
 def asked_for(server: Server, key: str, asked: Asked) -> Query:
     """The search for what is in the compartment of `key` but for the patient, and what it brings along."""
     wanted = gone_through(asked)
+    check_current(server.parameters, RESOURCE_TYPES)
     return Query(
         type=None,
         tree=all_of(InCompartment(key), Not(HasId((key,))), narrowed(server, wanted)),

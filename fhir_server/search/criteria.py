@@ -8,7 +8,7 @@ See https://hl7.org/fhir/R4/search.html#chaining and #has.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from fhir_server.search.rewrite import choice
@@ -16,9 +16,10 @@ from fhir_server.search.tree import Any_, Chain, Expr, Has, HasId, Not, Present,
 from fhir_server.search.types import words
 from fhir_server.search.types.asked import Asked, split, unescape
 from fhir_server.search.types.faces import FACES
+from fhir_server.search.upgrade import check_current
 from resources import expressions
-from resources.outcome import BadRequest, FhirError
-from resources.parameters import WITHOUT_ENTRIES, WORDS, ParameterSet, SearchParameter
+from resources.outcome import BadRequest, FhirError, Issue
+from resources.parameters import WITHOUT_ENTRIES, WORDS, ParameterSet, SearchParameter, Unready
 from resources.references import ID
 from resources.registry import RESOURCE_TYPES
 
@@ -34,11 +35,26 @@ MOST_HOPS = 6
 MOST_LINKS = 60
 """Links of a whole search; an untyped hop is one for each type that it may lead to."""
 
+_BY_TERMINOLOGY = frozenset({"in", "not-in", "above", "below"})
+
 NOT_YET = "is known to FHIR, not yet supported by this server"
 
 
 class UnknownParameterError(BadRequest):
     """The name is no search parameter of the type: a lenient search leaves it out."""
+
+
+class UnreadyParameterError(BadRequest):
+    """The parameter is defined, but cannot be answered yet, or not at all: a lenient search leaves it out."""
+
+    def __init__(
+        self, type_: str = "", code: str = "", unready: Unready | None = None, *, issues: Sequence[Issue] = ()
+    ) -> None:
+        if unready is not None:
+            hint = "; try again later" if unready.passing else ""
+            said = f"Search parameter {code} of {type_} is defined, but not searchable: {unready.reason}{hint}"
+            issues = [Issue("error", "transient" if unready.passing else "not-supported", said)]
+        super().__init__(issues=issues)
 
 
 @dataclass(slots=True)
@@ -123,7 +139,7 @@ def _understood(types: Types, read: Callable[[str], Expr]) -> list[Expr]:
         try:
             found.append(read(type_))
         except BadRequest as error:
-            if error.issues[0].code == "too-costly":
+            if error.issues[0].code == "too-costly" or isinstance(error, UnreadyParameterError):
                 raise
             if refusal is None or not isinstance(error, UnknownParameterError):
                 refusal = error
@@ -167,8 +183,11 @@ def _count_link(asking: Asking) -> None:
 
 def known(asking: Asking, type_: str, code: str) -> SearchParameter:
     """The parameter `code` of a type. Raises UnknownParameterError, or BadRequest for one that is not answered."""
+    check_current(asking.parameters, (type_,))
     parameter = asking.parameters.get(type_, code)
     if parameter is None:
+        if (unready := asking.parameters.unready.get((type_, code))) is not None:
+            raise UnreadyParameterError(type_, code, unready)
         raise UnknownParameterError(f"{shown(code)} is not a search parameter of {type_}", code="not-supported")
     if parameter.off:
         raise BadRequest(
@@ -185,6 +204,8 @@ def _test(asking: Asking, types: Types, name: str, text: str) -> Expr:
     by_type = {type_: known(asking, type_, code) for type_ in types}
     for type_, parameter in by_type.items():
         _check_modifier(type_, parameter, modifier or None)
+    if modifier in _BY_TERMINOLOGY:
+        check_current(asking.parameters, ("CodeSystem", "ValueSet"))
     values = split(text, ",")
     counts_for = COUNTS_FOR.get(modifier, 1)
     asking.values += len(values) * counts_for

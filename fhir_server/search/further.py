@@ -23,7 +23,15 @@ Extractor = Callable[[dict[str, Any], Sink], None]
 
 def failure(key: str) -> str:
     """The entry of a resource on which the expression of the parameter with this key fails."""
-    return entry.exact(f"{key}:failed", "")
+    return entry.exact(key + _FAILED, "")
+
+
+def is_failure(rare: str) -> bool:
+    """Whether it is such an entry."""
+    return rare.endswith(f"{_FAILED}{entry.SEPARATOR}")
+
+
+_FAILED = ":failed"
 
 
 _BY_SET: WeakKeyDictionary[ParameterSet, dict[str, tuple[Extractor, ...]]] = WeakKeyDictionary()

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from fhir_server.model import Pairs
 from fhir_server.search import criteria, results, rewrite
-from fhir_server.search.criteria import Asking, UnknownParameterError, shown
+from fhir_server.search.criteria import Asking, UnknownParameterError, UnreadyParameterError, shown
 from fhir_server.search.query import Query
 from fhir_server.search.reading import Reading
 from fhir_server.search.tree import All, Expr, InCompartment, all_of
-from resources.outcome import BadRequest, FhirError
+from fhir_server.search.upgrade import check_current
+from resources.outcome import BadRequest, FhirError, Unavailable
 from resources.parameters import WITHOUT_ENTRIES, WORDS, ParameterSet
 from resources.registry import RESOURCE_TYPES
 
@@ -59,10 +60,13 @@ def parse(
     for name, text in sorted(pairs, key=lambda pair: pair[0] != "_type"):
         try:
             _read(reading, name, text)
+        except Unavailable:
+            raise
         except FhirError as error:
             reading.errors.extend(error.issues)
     if reading.errors:
         raise BadRequest(issues=reading.errors)
+    check_current(parameters, (type_,) if type_ else reading.types or RESOURCE_TYPES)
     return Query(
         type=type_,
         tree=rewrite.join_ranges(all_of(*reading.tests), asking.single_ranges),
@@ -109,8 +113,8 @@ def _read(reading: Reading, name: str, text: str) -> None:
 def _criterion(reading: Reading, name: str, text: str) -> None:
     try:
         reading.tests.append(criteria.criterion(reading.asking, _types(reading, name), name, text))
-    except UnknownParameterError as error:
-        reading.leave_out(error.issues[0].diagnostics)
+    except (UnknownParameterError, UnreadyParameterError) as error:
+        reading.leave_out(error.issues[0].diagnostics, error.issues[0].code)
     else:
         reading.applied.append((shown(name), text))
 

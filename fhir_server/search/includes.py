@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from fhir_server.search.upgrade import check_current
 from resources import expressions
 from resources.outcome import BadRequest
 from resources.parameters import ParameterSet, SearchParameter
@@ -57,6 +58,7 @@ def parse(name: str, value: str, parameters: ParameterSet, types: Collection[str
     if source != EVERY and source not in RESOURCE_TYPES:
         raise BadRequest(f"Parameter {shown}: {source[:40]!r} is not a resource type")
     sources = sorted(RESOURCE_TYPES) if source == EVERY else (source,)
+    check_current(parameters, sources)
     found = tuple(way for each in sources for way in ways(parameters, each) if code in (EVERY, _code(way)))
     if not found:
         allowed = ", ".join(_code(way) for way in ways(parameters, source)) or "none"

@@ -38,9 +38,9 @@ class Reading:
     explain: bool = False
     errors: list[Issue] = field(default_factory=list)
 
-    def leave_out(self, reason: str) -> None:
+    def leave_out(self, reason: str, code: str = "not-supported") -> None:
         """Strict: an error; lenient: a warning."""
         if self.strict:
-            self.errors.append(Issue("error", "not-supported", reason))
+            self.errors.append(Issue("error", code, reason))
         else:
-            self.warnings.append(Issue("warning", "not-supported", f"{reason}; it was left out"))
+            self.warnings.append(Issue("warning", code, f"{reason}; it was left out"))

@@ -292,7 +292,8 @@ class Committer:
         """Write commits. The last thing before they are committed is a look at the clock: should this process have
         stood still, the others may rely on it no longer writing by these parameters."""
         await committing.write(self._db, session, prepared)
-        self._parameters.check_heard()
+        for parameters in {one.parameters for one in prepared}:
+            self._parameters.check(parameters)
 
     def _settle(self, waiting: _Waiting, error: Exception | None) -> None:
         """The end of a commit."""

@@ -1,7 +1,7 @@
-"""The search parameters in force in this process: which ones writes make entries for, and which ones searches may use.
+"""The search parameters in force in this process: which ones writes make entries for, which ones searches may use.
 
-Rule: what is in force changes as a whole, by `follow` (`fhir_server.store.following`); a request sees one set or the
-other. A process that has not been heard of for a while must not write: the others no longer reckon with it.
+Rule: what is in force changes as a whole (`fhir_server.store.following`); a request sees one set or the other. A
+process that was silent for a while must neither write nor search: the others no longer reckon with it.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 import math
 import time
 from typing import Final
+from weakref import WeakSet
 
 from resources.outcome import Unavailable
 from resources.parameters import BASE, ParameterSet
 
 SILENT_SECONDS: Final = 20.0
-"""After so long without contact a process stops writing. NOTE: less than `presence.GONE_SECONDS`, by more than a
-commit that is checked takes to be sent."""
+"""After so long without a sign of life a process must not write. NOTE: see `presence.GONE_SECONDS`."""
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # the former also runs while a machine sleeps
 
 
 class CurrentParameters:
-    """HL7's own until `follow` learns of others."""
+    """HL7's own, until others are taken over."""
 
     def __init__(self, base: ParameterSet = BASE) -> None:
         self.base: Final = base
@@ -28,19 +28,43 @@ class CurrentParameters:
         self.written: ParameterSet = base
         """Those that a write makes entries for. The same object as long as they are the same."""
         self.answered: ParameterSet = base
-        """Those that a search may use; what is not ready is in it with the reason."""
+        """Those that a search may use; why others cannot be used stands in it."""
         self.revision = 0
         """Of the stored state that this is."""
+        self._trusted: WeakSet[ParameterSet] = WeakSet([base])
+        """What commits under way may have been made by."""
         self._heard = math.inf
 
-    def heard(self, since: float) -> None:
-        """The database has been told at `since` (by `clock`) that this process lives."""
-        self._heard = since
+    def take_over(self, written: ParameterSet, answered: ParameterSet, revision: int) -> None:
+        """From now on these are in force."""
+        self._trusted.add(written)
+        self.written, self.answered, self.revision = written, answered, revision
 
-    def check_heard(self) -> None:
-        """Raises Unavailable when this process has been silent for too long to write."""
-        if clock() - self._heard > SILENT_SECONDS:
-            raise Unavailable("The server has lost touch with its database and is finding back. Try again.")
+    def disown(self) -> None:
+        """Nothing that was begun may be committed: the others went on without this process."""
+        self._trusted.clear()
+
+    def heard(self, at: float) -> None:
+        """The others were told at `at` (by `clock`) that this process lives."""
+        self._heard = at
+
+    def is_silent(self) -> bool:
+        """Whether the others may believe that this process is gone."""
+        return clock() - self._heard > SILENT_SECONDS
+
+    def for_search(self) -> ParameterSet:
+        """Those that a search may use now. Raises Unavailable where they may be those of long ago."""
+        if self.is_silent():
+            raise Unavailable(_LOST)
+        return self.answered
+
+    def check(self, parameters: ParameterSet) -> None:
+        """Raises Unavailable where what was made by these parameters must not be committed."""
+        if self.is_silent() or parameters not in self._trusted:
+            raise Unavailable(_LOST)
+
+
+_LOST: Final = "The server has lost touch with its database and is finding back. Try again."
 
 
 def clock() -> float:

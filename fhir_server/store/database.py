@@ -68,6 +68,8 @@ class Database:
     meta: AsyncCollection[Document]
     blob_files: AsyncCollection[Document]
     blob_chunks: AsyncCollection[Document]
+    parameters: AsyncCollection[Document]
+    workers: AsyncCollection[Document]
     systems: KnownSystems
 
     async def ping(self) -> None:
@@ -103,6 +105,8 @@ async def connect(uri: str, name: str) -> Database:
         meta=database[layout.META],
         blob_files=database[layout.BLOB_FILES],
         blob_chunks=database[layout.BLOB_CHUNKS],
+        parameters=database[layout.PARAMETERS],
+        workers=database[layout.WORKERS],
         systems=KnownSystems(),
     )
 

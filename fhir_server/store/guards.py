@@ -16,10 +16,11 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from fhir_server.access.limits import Access
 from fhir_server.document import entry, layout
 from fhir_server.model import Change, Commit, Json
+from fhir_server.search.upgrade import check_current
+from fhir_server.store.current import CurrentParameters
 from fhir_server.store.database import Database, translated
 from resources import references
 from resources.outcome import Conflict, Issue, Unprocessable
-from resources.parameters import ParameterSet
 from resources.positions import expressions_of
 from resources.registry import RESOURCE_TYPES
 
@@ -62,7 +63,7 @@ class ReferentialIntegrity:
     their own.
     """
 
-    def __init__(self, parameters: ParameterSet, base_url: str, *, on_write: bool, on_delete: bool) -> None:
+    def __init__(self, parameters: CurrentParameters, base_url: str, *, on_write: bool, on_delete: bool) -> None:
         self._parameters = parameters
         self._base_url = base_url
         self._on_write = on_write
@@ -118,11 +119,13 @@ class ReferentialIntegrity:
             raise Unprocessable(issues=list(_issues(dangling)))
 
     async def _check_referrers(self, db: Database, session: AsyncClientSession, change: Change) -> None:
+        parameters = self._parameters.for_search()
+        check_current(parameters, RESOURCE_TYPES)
         key = f"{change.type}/{change.id}"
         entries = [
             entry.exact(f"{type_}.{parameter.code}", key)
             for type_ in sorted(RESOURCE_TYPES)
-            for parameter in self._parameters.searchable(type_)
+            for parameter in parameters.searchable(type_)
             if parameter.type == "reference"
         ]
         referring = db.resources.find(

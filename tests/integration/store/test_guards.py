@@ -10,15 +10,15 @@ import pytest
 from fhir_server.model import Change, Commit, Version
 from fhir_server.store import reader
 from fhir_server.store.committer import Committer
+from fhir_server.store.current import CurrentParameters
 from fhir_server.store.database import Database
 from fhir_server.store.guards import ReferentialIntegrity
 from resources.outcome import Conflict, Unprocessable
-from resources.parameters import BASE
 from tests.integration.store.changes import ACCESS, BASE_URL, commit, created, deleted
 
 
 def guarded(db: Database, *, on_write: bool = True, on_delete: bool = True) -> Committer:
-    guard = ReferentialIntegrity(BASE, BASE_URL, on_write=on_write, on_delete=on_delete)
+    guard = ReferentialIntegrity(CurrentParameters(), BASE_URL, on_write=on_write, on_delete=on_delete)
     return Committer(db, base_url=BASE_URL, guards=(guard,))
 
 
