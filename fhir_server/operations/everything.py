@@ -24,7 +24,7 @@ from fhir_server.search import cursor, sort
 from fhir_server.search import includes as following
 from fhir_server.search.criteria import Asking, criterion
 from fhir_server.search.includes import Include, Way
-from fhir_server.search.query import Position, Query, SortKey, Stored
+from fhir_server.search.query import Position, Query, SortKey
 from fhir_server.search.tree import (
     Expr,
     HasId,
@@ -37,7 +37,6 @@ from fhir_server.search.tree import (
     all_of,
     any_of,
 )
-from fhir_server.search.upgrade import check_current
 from fhir_server.store import includes, reader
 from fhir_server.store.rows import PAGE_BYTES, Page
 from resources import instants
@@ -76,7 +75,9 @@ async def everything(server: Server, access: Access, request: FhirRequest) -> Fh
     first = Page((), None)
     if asked.cursor is None:
         tree = all_of(HasId((patient.key,)), narrowed(server, gone_through(asked)))
-        first = await reader.leading_on(access, server.database, tree, (PATIENT,), most=1, most_bytes=PAGE_BYTES)
+        first = await reader.leading_on(
+            access, server.database, tree, (PATIENT,), most=1, most_bytes=PAGE_BYTES, entries=True
+        )
     page = joined(first, await rest(server, access, replace(query, count=query.count - len(first.versions))))
     along = await includes.follow(access, server.database, query.includes, page, only=outsiders(server, asked))
     return answered(server, request, asked, query, page, along)
@@ -183,12 +184,11 @@ def _count(server: Server, text: str | None) -> int:
 def asked_for(server: Server, key: str, asked: Asked) -> Query:
     """The search for what is in the compartment of `key` but for the patient, and what it brings along."""
     wanted = gone_through(asked)
-    check_current(server.parameters, RESOURCE_TYPES)
     return Query(
         type=None,
         tree=all_of(InCompartment(key), Not(HasId((key,))), narrowed(server, wanted)),
         types=wanted.types,
-        sort=(SortKey((Stored(layout.ID),)),),
+        sort=(SortKey(layout.ID),),
         count=asked.count,
         cursor=asked.cursor,
         applied=asked.applied,

@@ -46,6 +46,8 @@ class _Trip:
     access: Access
     db: Database
     only: Expr
+    goes_on: bool
+    """Whether what is brought may lead to more."""
     left_bytes: int
     shown: dict[str, None]
     """Keys of what is on the page, the matches first."""
@@ -67,7 +69,8 @@ async def follow(
     Raises Unprocessable (too costly), Unavailable.
     """
     shown = dict.fromkeys(version.key for version in page.versions)
-    trip = _Trip(access, db, only, PAGE_BYTES - page.size, shown)
+    goes_on = any(include.iterate for include in includes)
+    trip = _Trip(access, db, only, goes_on, PAGE_BYTES - page.size, shown)
     for _ in range(MOST_ROUNDS):
         page = await _round(trip, includes, page)
         includes = [include for include in includes if include.iterate]
@@ -130,14 +133,14 @@ async def _named_by_url(trip: _Trip, includes: Sequence[Include], page: Page) ->
 
 async def _referrers(trip: _Trip, includes: Sequence[Include], page: Page) -> list[Page]:
     """What refers to the rows of a page, by type and id or by url."""
-    by_target: dict[str, dict[Way, None]] = {}
-    for way in _ways(includes):
-        for type_ in way.targets:
-            by_target.setdefault(type_, {})[way] = None
+    by_target = {
+        type_: dict.fromkeys(way for way in _ways(includes) if type_ in way.targets)
+        for type_ in {version.type for version in page.versions}
+    }
     wanted = (
         (entry.exact(way.key, name), way.source)
         for version, entries in zip(page.versions, page.entries, strict=True)
-        for way in by_target.get(version.type, ())
+        for way in by_target[version.type]
         for name in (version.key, *(_urls(version.type, entries) if version.type in way.by_url else ()))
     )
     found = []
@@ -158,8 +161,9 @@ async def _bring(
     if not isinstance(tree, HasId):
         tree = all_of(tree, Not(HasId(tuple(trip.shown))))
     read = await reader.leading_on(
-        trip.access, trip.db, all_of(tree, trip.only), sorted(set(types)), most=most, most_bytes=trip.left_bytes
-    )
+        trip.access, trip.db, all_of(tree, trip.only), sorted(set(types)), most=most, most_bytes=trip.left_bytes,
+        entries=trip.goes_on or versions is not None,
+    )  # fmt: skip
     if read.next is not None:
         trip.leave_out(includes)
     kept = [

@@ -110,15 +110,16 @@ async def matching_within(
 
 
 async def leading_on(
-    access: Access, db: Database, tree: Expr, types: Sequence[str], *, most: int, most_bytes: int
+    access: Access, db: Database, tree: Expr, types: Sequence[str], *, most: int, most_bytes: int, entries: bool
 ) -> Page:
     """At most `most` resources of `types` that satisfy `tree`, whichever come first, with the entries that includes go
-    on at; `next` is None where those are all. Raises Unprocessable (too costly), Unavailable."""
+    on at, if wanted; `next` is None where those are all. Raises Unprocessable (too costly), Unavailable."""
     with translated():
         type_ = types[0] if len(types) == 1 else None
         resolved = await planning.resolved(access, db, restrict(tree, type_, access.limit, tuple(types)))
         plan = compiling.unordered(resolved, most)
-        return await _page(db, plan, projection=codec.WITH_INDEX, most_bytes=most_bytes)
+        projection = codec.WITH_INDEX if entries else codec.PROJECTION
+        return await _page(db, plan, projection=projection, most_bytes=most_bytes)
 
 
 async def _page(
