@@ -34,7 +34,7 @@ from fhir_server.search.tree import (
 )
 from fhir_server.store.database import Database, Document
 from fhir_server.store.ordered import Ordered
-from fhir_server.store.rows import Source
+from fhir_server.store.rows import ROWS_AT_ONCE, SEARCH_MILLISECONDS, Source
 from resources.outcome import Unprocessable
 
 AT_FIRST: Final = 100
@@ -48,6 +48,7 @@ MOST_WALKED: Final = 20_000
 BATCH: Final = 25
 LARGEST_BATCH: Final = 800
 """Rows that are tested at once: more each time, since few held so far."""
+BATCH_BYTES: Final = 8 * 1024 * 1024
 FACTS: Final = {layout.TEXT: 0, layout.TREE: 0}
 """What is read of a row that is tested."""
 
@@ -108,7 +109,9 @@ async def _few(db: Database, tree: Expr, most: int, session: AsyncClientSession 
 
 async def _exceeds(db: Database, plan: Plan, most: int, session: AsyncClientSession | None) -> bool:
     """Whether more than `most` rows match, counted in the index where that is possible."""
-    counted = await db.resources.count_documents(plan.filter, hint=plan.hint, limit=most + 1, session=session)
+    counted = await db.resources.count_documents(
+        plan.filter, hint=plan.hint, limit=most + 1, session=session, maxTimeMS=SEARCH_MILLISECONDS
+    )
     return counted > most
 
 
@@ -136,7 +139,14 @@ async def _rows(
     """Rows of a plan without order, at most one more than its size; `tested` is what is read of those that are tested
     one by one."""
     if plan.residual is None:
-        found = db.resources.find(plan.filter, projection, hint=plan.hint, limit=plan.limit, session=session)
+        found = db.resources.find(
+            plan.filter,
+            projection,
+            hint=plan.hint,
+            limit=plan.limit,
+            session=session,
+            max_time_ms=SEARCH_MILLISECONDS,
+        )
         return await found.to_list(None)
     walker = Walk(db, plan, tested, session)
     rows: list[Document] = []
@@ -150,7 +160,7 @@ class Walk:
 
     def __init__(
         self, db: Database, plan: Plan, projection: Mapping[str, int], session: AsyncClientSession | None = None,
-        *, milliseconds: int | None = None,
+        *, milliseconds: int = SEARCH_MILLISECONDS,
     ) -> None:  # fmt: skip
         self._db, self._plan, self._session = db, plan, session
         self._cursor: Source = (
@@ -170,7 +180,7 @@ class Walk:
 
     async def more(self) -> list[Document] | None:
         """The next rows that hold, perhaps none; None at the end. Raises Unprocessable after MOST_WALKED."""
-        some = await self._cursor.to_list(self._batch)
+        some = await self._next()
         cut_short = isinstance(self._cursor, Ordered) and self._cursor.passed_over
         if not some and not cut_short:
             return None
@@ -180,6 +190,19 @@ class Walk:
             raise too_wide(self._plan.residual)
         self._batch = min(self._batch * 2, LARGEST_BATCH)
         return await holding(self._db, self._plan.residual or All(()), some, self._session)
+
+    async def _next(self) -> list[Document]:
+        """Rows for one batch: fewer where they are large."""
+        rows: list[Document] = []
+        size = 0
+        while len(rows) < self._batch and size < BATCH_BYTES:
+            wanted = min(ROWS_AT_ONCE, self._batch - len(rows))
+            some = await self._cursor.to_list(wanted)
+            rows += some
+            size += sum(len(row.get(layout.TEXT, b"")) for row in some)
+            if len(some) < wanted:
+                break
+        return rows
 
 
 async def count(db: Database, plan: Plan, *, milliseconds: int) -> int:
@@ -301,5 +324,7 @@ async def _grouped(db: Database, plan: Plan, prefix: str, session: AsyncClientSe
         {"$unwind": f"${layout.INDEX}"},
         {"$group": {layout.ID: f"${layout.INDEX}"}},
     ]
-    found = await db.resources.aggregate(stages, hint=plan.hint, session=session)
+    found = await db.resources.aggregate(
+        stages, hint=plan.hint, session=session, maxTimeMS=SEARCH_MILLISECONDS
+    )
     return {row[layout.ID].removeprefix(prefix) async for row in found}

@@ -17,6 +17,7 @@ from fhir_server.search.rewrite import restrict, restricted, sort_targets, with_
 from fhir_server.search.tree import EVERYTHING, Expr
 from fhir_server.store import links, lookups, systems
 from fhir_server.store.database import Database
+from fhir_server.store.rows import SEARCH_MILLISECONDS
 from resources.outcome import Unprocessable
 
 FREQUENT: Final = 1_000
@@ -64,5 +65,7 @@ async def resolved(access: Access, db: Database, tree: Expr, session: AsyncClien
 
 
 async def _is_frequent(db: Database, counting: Plan) -> bool:
-    counted = await db.resources.count_documents(counting.filter, hint=counting.hint, limit=FREQUENT + 1)
+    counted = await db.resources.count_documents(
+        counting.filter, hint=counting.hint, limit=FREQUENT + 1, maxTimeMS=SEARCH_MILLISECONDS
+    )
     return counted > FREQUENT

@@ -172,7 +172,7 @@ async def _walked(
     db: Database, plan: Plan, session: AsyncClientSession | None, most_bytes: int
 ) -> tuple[list[Document], bool]:
     """As `take`, of a plan whose rows are tested one batch after another."""
-    walk = links.Walk(db, plan, codec.WITH_ENTRIES, session, milliseconds=SEARCH_MILLISECONDS)
+    walk = links.Walk(db, plan, codec.WITH_ENTRIES, session)
     rows: list[Document] = []
     size = 0
     while len(rows) < plan.limit:

@@ -13,6 +13,7 @@ from fhir_server.document import entry, layout
 from fhir_server.search.tree import All, Any_, Equals, Expr, StartsWith, all_of, any_of
 from fhir_server.search.types import token
 from fhir_server.store.database import Database
+from fhir_server.store.rows import SEARCH_MILLISECONDS
 
 MOST_SYSTEMS: Final = 8
 """A code with more systems is asked for by its beginning."""
@@ -53,7 +54,9 @@ async def _entries(db: Database, prefix: str) -> tuple[str, ...] | None:
     while len(known) <= MOST_SYSTEMS:
         others = {"$gte": prefix, "$lt": entry.successor(prefix), "$nin": list(known)}
         wanted = {layout.INDEX: {"$elemMatch": others}}
-        row = await db.resources.find_one(wanted, {layout.INDEX: 1}, hint="iU")
+        row = await db.resources.find_one(
+            wanted, {layout.INDEX: 1}, hint="iU", max_time_ms=SEARCH_MILLISECONDS
+        )
         if row is None:
             return known
         known = (*known, *(held for held in row[layout.INDEX] if held.startswith(prefix) and held not in known))
