@@ -46,7 +46,7 @@ async def explain(access: Access, db: Database, query: Query, *, secret: bytes) 
     """How a search is run. Raises what the search itself raises."""
     with translated():
         tree = await planning.tree(access, db, query)
-        plan = await planning.planned(db, query, tree, secret=secret)
+        plan = await planning.planned(access, db, query, tree, secret=secret)
         runs = [await _run(db, plan, filter_) for filter_ in _filters(plan)]
         if plan.also is not None:
             runs.append(await _run(db, plan.also, plan.also.filter))

@@ -29,7 +29,7 @@ async def plan(access: Access, db: Database, query: Query, *, secret: bytes) -> 
 
     Raises BadRequest for a cursor that is not the query's, Unprocessable (too costly), the driver's errors.
     """
-    return await planned(db, query, await tree(access, db, query), secret=secret)
+    return await planned(access, db, query, await tree(access, db, query), secret=secret)
 
 
 async def tree(access: Access, db: Database, query: Query) -> Expr:
@@ -37,7 +37,7 @@ async def tree(access: Access, db: Database, query: Query) -> Expr:
     return await systems.told(db, await resolved(access, db, restricted(query, access.limit)))
 
 
-async def planned(db: Database, query: Query, tree: Expr, *, secret: bytes) -> Plan:
+async def planned(access: Access, db: Database, query: Query, tree: Expr, *, secret: bytes) -> Plan:
     """The plan of a query whose tree was looked up."""
     costly = compiling.costly(query, tree)
     frequent = [part for part in costly if await _is_frequent(db, compiling.counting(part, tree))]
