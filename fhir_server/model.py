@@ -5,7 +5,7 @@ Rule: parsed once at the edge, never mutated, no behaviour beyond what follows f
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -186,7 +186,11 @@ class Condition:
 class Change:
     """One resource to be written. `after` is the validated resource with its `id` (meta is stamped by the commit),
     None for a delete. `before` is the version that it replaces and that must still be current; None means the id must
-    not have been used. `blob` as in `Version`."""
+    not have been used. `blob` as in `Version`.
+
+    `check` is what is left of the validation, so that it can be done while MongoDB takes other changes: called before
+    `after` is encoded, it raises a FhirError. Until then `after` is JSON of the right type, with an object as meta, if
+    any."""
 
     method: str
     type: str
@@ -194,6 +198,7 @@ class Change:
     before: Version | None
     after: Json | None
     blob: str | None = None
+    check: Callable[[], None] | None = None
 
 
 @frozen

@@ -177,13 +177,14 @@ def claims(entry: Entry, target: Target) -> list[tuple[str, str]]:
 
 
 def steps(linked: Linked, target: Target) -> tuple[Step, ...]:
-    """The steps of a write whose links are replaced. Raises what its verb raises."""
+    """The steps of a write whose links are replaced; what creates is checked by the commit. Raises what its verb
+    raises."""
     if target.settled is not None:
         return target.settled
     asked = linked.asked.request
     match asked.interaction:
         case Interaction.CREATE:
-            step = create.step(str(asked.type), linked.body, str(target.id))
+            step = create.late_step(str(asked.type), linked.body, str(target.id))
         case Interaction.UPDATE:
             step = update.step(linked.entry.request, target.current, target.id)
         case Interaction.PATCH:

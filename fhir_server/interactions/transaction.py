@@ -109,8 +109,12 @@ async def attempt(server: Server, access: Access, entries: Sequence[Entry]) -> F
     """Work the transaction out on the present state and commit it. Raises VersionChanged and ConditionChanged too."""
     writes, conditions = await prepared(server, access, [entry for entry in entries if entry.writes])
     reads = [entry for entry in entries if not entry.writes]
-    await bundle_reads.rehearse(server, access, reads, changes_of(writes))
-    made = await committed(server, access, writes, conditions)
+    try:
+        await bundle_reads.rehearse(server, access, reads, changes_of(writes))
+        made = await committed(server, access, writes, conditions)
+    except FhirError:
+        await check(writes, Failures())  # what is wrong with the Bundle itself is told before all else, and completely
+        raise
     answers: list[bytes] = [b""] * len(entries)
     budget = Budget()
     for number, write in enumerate(writes, 1):
@@ -139,7 +143,8 @@ async def prepared(
         linked = await made.rewritten(entries)
         found = await bundle_conditions.resolve(server, access, linked, targets, failures)
         writes = [write async for write in made_ready(linked, targets, found.keys, failures)]
-        failures.raise_any()
+        if failures:
+            await check(writes, failures)
         if not made.correct(versions(writes)):
             break
     conditions = [condition for write in writes for step in write.steps for condition in step.conditions]
@@ -185,6 +190,20 @@ async def made_ready(
         if clock() > pause:
             await asyncio.sleep(0)
             pause = clock() + LONGEST_TURN_SECONDS
+
+
+async def check(writes: Sequence[Write], failures: Failures) -> None:
+    """Check what the commit would: raises it together with `failures`, as one error, if there is anything."""
+    for write in writes:
+        for step in write.steps:
+            if step.change is None or step.change.check is None or failures.enough:
+                continue
+            try:
+                step.change.check()
+            except FhirError as error:
+                failures.add(write.entry.position, error)
+            await asyncio.sleep(0)
+    failures.raise_any()
 
 
 async def patch_steps(linked: Linked, target: Target, patched: int) -> tuple[Step, ...]:

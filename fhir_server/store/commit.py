@@ -59,7 +59,8 @@ class Prepared:
     entries of `parameters`.
 
     `claims` are keys that exclude it from others with the same (conditions, guards); `weight` is what it needs of
-    mongod's cache, in bytes: exact if it is encoded, else an estimate.
+    mongod's cache, in bytes: exact if it is encoded, else an estimate. `checked` says that no change can turn out to be
+    invalid while it is written.
     """
 
     access: Access
@@ -68,6 +69,7 @@ class Prepared:
     claims: tuple[str, ...]
     guards: tuple[Guard, ...]
     weight: int
+    checked: bool
     parameters: ParameterSet
 
     @property
@@ -94,8 +96,8 @@ async def prepare(
 ) -> Prepared:
     """Stamp all changes, and encode them, if they are few or if they might not fit into `budget` (bytes of cache).
 
-    `stamp` gives the time of a version (µs) that replaces another. Raises PayloadTooLarge for a resource that does not
-    fit a document.
+    `stamp` gives the time of a version (µs) that replaces another. Guards see changes that are checked. Raises
+    PayloadTooLarge for a resource that does not fit a document, and what the changes' `check` raises.
     """
     drafts: list[Draft] = []
     for number, change in enumerate(commit.changes, 1):
@@ -103,8 +105,9 @@ async def prepare(
         if number % TURN_CHANGES == 0:
             await asyncio.sleep(0)
     text_bytes = sum(draft.text_bytes for draft in drafts)
-    if len(drafts) <= FIRST_CHUNK_CHANGES or admission.ceiling(text_bytes) > budget:
-        weight = 0
+    checked = all(change.check is None for change in commit.changes)
+    if len(drafts) <= FIRST_CHUNK_CHANGES or (guards and not checked) or admission.ceiling(text_bytes) > budget:
+        weight, checked = 0, True
         async for chunk in _chunks(drafts):
             weight += sum(encoded.weight for encoded in chunk)
     else:
@@ -119,6 +122,7 @@ async def prepare(
         claims=tuple(sorted(claims)),
         guards=tuple(guard for guard, keys in concerned if keys),
         weight=weight,
+        checked=checked,
         parameters=parameters,
     )
 
@@ -126,7 +130,8 @@ async def prepare(
 async def write(db: Database, session: AsyncClientSession, prepared: Sequence[Prepared]) -> None:
     """Write commits in the transaction of `session`: all of them, or the transaction must be aborted.
 
-    Raises VersionChanged, ConditionChanged, BlobSwept, what a guard raises, PayloadTooLarge, and the driver's errors.
+    Raises VersionChanged, ConditionChanged, BlobSwept, what a guard or a change's `check` raises, PayloadTooLarge, and
+    the driver's errors.
     """
     for one in prepared:
         if one.claims:

@@ -1,7 +1,8 @@
 """The queue of commits: what waits shares one transaction, acknowledged when it is durable.
 
 Rule: nobody fails for a neighbour. Commits that touch the same resource or claim the same key never run at once in this
-process; a group that fails is tried one by one; large and conditional commits have a transaction of their own.
+process; a group that fails is tried one by one; commits that are large, conditional or still to be checked have a
+transaction of their own.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class _Waiting:
 
     @property
     def alone(self) -> bool:
-        return bool(self.prepared.claims) or self.large
+        return bool(self.prepared.claims) or self.large or not self.prepared.checked
 
     @property
     def large(self) -> bool:

@@ -45,6 +45,7 @@ class Draft:
     number: int = field(init=False)
     text: bytes | None = field(init=False, default=None)
     _resource: Json | None = field(init=False, default=None)
+    _checked: bool = field(init=False, default=False)
     _extracted: Extracted | None = field(init=False, default=None)
     _encoded: Encoded | None = field(init=False, default=None)
 
@@ -67,15 +68,23 @@ class Draft:
         return self._encoded is not None
 
     def encoded(self) -> Encoded:
-        """The documents, made at the first call. Raises PayloadTooLarge for a resource that does not fit one."""
+        """The documents, made at the first call. Raises PayloadTooLarge for a resource that does not fit one, and what
+        `check` raises."""
         if self._encoded is None:
+            self.check()
             self.extract()
             self._encoded = self._encode()
             self._resource = self._extracted = None
         return self._encoded
 
+    def check(self) -> None:
+        """The first step of `encoded`: what is left of the validation. Raises a FhirError."""
+        if not self._checked and self.change.check is not None:
+            self.change.check()
+        self._checked = True
+
     def extract(self) -> None:
-        """The first step of `encoded`: the entries to find the resource by."""
+        """The second step of `encoded`: the entries to find the resource by."""
         if self._extracted is None and self._resource is not None:
             self._extracted = complete(self._resource, self.text or b"", self.base_url, self.parameters)
 
@@ -97,10 +106,12 @@ class Draft:
 
 
 def encode(drafts: Sequence[Draft]) -> list[Encoded]:
-    """The documents of these changes. Raises PayloadTooLarge for a resource that does not fit one."""
-    for draft in drafts:
-        if not draft.is_encoded:
-            draft.extract()
+    """The documents of these changes. Raises what `Draft.encoded` raises."""
+    fresh = [draft for draft in drafts if not draft.is_encoded]
+    for draft in fresh:
+        draft.check()
+    for draft in fresh:
+        draft.extract()
     return [draft.encoded() for draft in drafts]
 
 

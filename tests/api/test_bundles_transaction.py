@@ -192,6 +192,27 @@ async def test_one_invalid_resource_makes_all_fail(client: httpx.AsyncClient, mr
     assert (await client.get(f"Patient/{mrn}")).status_code == 404
 
 
+async def test_what_is_checked_while_the_first_entries_are_written(client: httpx.AsyncClient, mrn: str) -> None:
+    many = [entry("PUT", f"Patient/{mrn}", patient(id=mrn)), *[entry("POST", "Patient", patient()) for _ in range(60)]]
+    wrong = [
+        entry("POST", "Patient", patient(gender="unclear")),
+        entry("POST", "Patient", patient(name=[{"family": 7}])),
+        entry("POST", "Patient", patient(meta="none")),
+    ]
+    places = ["Bundle.entry[61].resource.gender", "Bundle.entry[62].resource.name[0].family"]
+    status, found = await refused(client, *many, *wrong[:2])
+    assert (status, [place for _, place in found]) == (422, places)
+    status, found = await refused(client, *many, *wrong)
+    assert (status, [place for _, place in found]) == (422, [*places, "Bundle.entry[63].resource.meta"])
+    read = entry("GET", f"Patient/{mrn}-nobody")
+    status, found = await refused(client, *many, *wrong[:2], read)
+    assert (status, [place for _, place in found]) == (422, places)
+    status, found = await refused(client, *many, read)
+    assert (status, [place for _, place in found]) == (404, ["Bundle.entry[61]"])
+    assert (await client.get(f"Patient/{mrn}")).status_code == 404
+    await send(client, *many)
+
+
 async def test_the_same_resource_twice(client: httpx.AsyncClient, mrn: str) -> None:
     put = entry("PUT", f"Patient/{mrn}", patient(id=mrn))
     assert await refused(client, put, entry("DELETE", f"Patient/{mrn}")) == (400, [("duplicate", "Bundle.entry[1]")])
