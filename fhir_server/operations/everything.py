@@ -24,7 +24,7 @@ from fhir_server.search import cursor, sort
 from fhir_server.search import includes as following
 from fhir_server.search.criteria import Asking, criterion
 from fhir_server.search.includes import Include, Way
-from fhir_server.search.query import Position, Query, SortKey
+from fhir_server.search.query import Position, Query, SortKey, Stored
 from fhir_server.search.tree import (
     Expr,
     HasId,
@@ -188,7 +188,7 @@ def asked_for(server: Server, key: str, asked: Asked) -> Query:
         type=None,
         tree=all_of(InCompartment(key), Not(HasId((key,))), narrowed(server, wanted)),
         types=wanted.types,
-        sort=(SortKey(layout.ID),),
+        sort=(SortKey((Stored(layout.ID),)),),
         count=asked.count,
         cursor=asked.cursor,
         applied=asked.applied,
