@@ -42,6 +42,11 @@ REFERENCES = [
     "Patient/1", "Patient/2", "Patient/1/_history/3", f"{BASE_URL}/Patient/1", "http://other.example/fhir/Patient/1",
     "Practitioner/1", "Group/1", "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", "#p",
 ]  # fmt: skip
+PROFILES = [
+    "http://a.example", "http://a.example/", "http://a.example/x", "http://a.example/x/y|1", "http://a.example/xy",
+    "http://a.example/x|1.2", "http://a.example/x|12", "urn:oid:1.2.3",
+]  # fmt: skip
+WORDS = ["bone", "Bones", "liver", "Résumé", "a1", "O’Brien"]
 NUMBERS = [0, 0.5, 0.25, 0.15, 0.149, 1, 0.95]
 
 
@@ -78,6 +83,7 @@ def maybe(rng: random.Random, held: Json, name: str, value: Any, share: float = 
 def coding(rng: random.Random) -> Json:
     held: Json = {}
     maybe(rng, held, "code", rng.choice(CODES[:-1]), 0.9)
+    maybe(rng, held, "display", rng.choice(FAMILIES), 0.5)
     system = rng.choice(SYSTEMS)
     if system:
         held["system"] = system
@@ -86,6 +92,7 @@ def coding(rng: random.Random) -> Json:
 
 def identifier(rng: random.Random) -> Json:
     held: Json = {"value": rng.choice(CODES[:-1])}
+    maybe(rng, held, "type", {"coding": [coding(rng)], "text": rng.choice(FAMILIES)}, 0.5)
     system = rng.choice(SYSTEMS)
     return {**held, "system": system} if system else held
 
@@ -104,7 +111,9 @@ def period(rng: random.Random) -> Json:
 
 
 def patient(rng: random.Random) -> Json:
-    held: Json = {"resourceType": "Patient", "meta": {"tag": [coding(rng)]}}
+    profiles = rng.sample(PROFILES, rng.randint(0, 2))
+    held: Json = {"resourceType": "Patient", "meta": {"tag": [coding(rng)], "profile": profiles}}
+    maybe(rng, held, "text", {"div": f"<div>{' '.join(rng.choices(WORDS, k=3))}</div>"})
     names = [{"family": rng.choice(FAMILIES), "given": rng.sample(GIVEN, rng.randint(0, 2))} for _ in range(2)]
     maybe(rng, held, "name", names[: rng.randint(1, 2)], 0.85)
     maybe(rng, held, "birthDate", rng.choice(DATES[:5]))
@@ -121,7 +130,7 @@ def patient(rng: random.Random) -> Json:
 
 def observation(rng: random.Random) -> Json:
     held: Json = {"resourceType": "Observation", "status": rng.choice(["final", "amended"])}
-    held["code"] = {"coding": [coding(rng) for _ in range(rng.randint(1, 2))]}
+    held["code"] = {"coding": [coding(rng) for _ in range(rng.randint(1, 2))], "text": rng.choice(FAMILIES)}
     maybe(rng, held, "subject", reference(rng))
     if rng.random() < 0.5:
         maybe(rng, held, "effectiveDateTime", rng.choice(DATES))
@@ -214,6 +223,19 @@ updates = st.builds(
 )
 
 
+typed = st.builds(
+    lambda system, code, value: f"{system}|{escaped(code)}|{escaped(value)}",
+    st.sampled_from(SYSTEMS[1:]), st.sampled_from(CODES[:-1]), st.sampled_from(CODES[:-1]),
+)  # fmt: skip
+urls = st.sampled_from([escaped(url) for url in PROFILES])
+levels = st.sampled_from(["http://a.example", "http://a.example/x/", "http://a.example/x/y/z", "http://a.example/xy"])
+expressions = st.recursive(
+    st.sampled_from([*WORDS, "bon*", "r*"]),
+    lambda inner: st.builds(lambda a, by, b: f"({a}{by}{b})", inner, st.sampled_from([" ", " OR ", " AND "]), inner),
+    max_leaves=4,
+)
+
+
 def pairs_of(name: str, values: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, str]]:
     return st.lists(values, min_size=1, max_size=3).map(lambda texts: (name, ",".join(texts)))
 
@@ -225,6 +247,10 @@ QUERIES = {
     "Patient": [
         *(pairs_of(name, strings) for name in ("family", "family:exact", "name", "name:contains", "given")),
         *(pairs_of(name, tokens) for name in ("identifier", "identifier:not", "gender", "gender:not")),
+        pairs_of("identifier:of-type", typed), pairs_of("identifier:text", strings), pairs_of("phonetic", strings),
+        pairs_of("_profile", urls), pairs_of("_profile:below", levels), pairs_of("_profile:above", levels),
+        pairs_of("_profile:below", st.sampled_from(["http://a.example/x\\|1", "http://a.example/x\\|12"])),
+        pairs_of("_text", expressions),
         *(pairs_of(name, booleans) for name in ("active", "active:not", "deceased")),
         *(pairs_of(name, dates) for name in ("birthdate", "death-date")),
         pairs_of("general-practitioner", references),
@@ -233,6 +259,7 @@ QUERIES = {
     "Observation": [
         *(pairs_of(name, tokens) for name in ("code", "code:not", "status", "subject:identifier")),
         *(pairs_of(name, references) for name in ("subject", "patient")),
+        pairs_of("code:text", strings),
         pairs_of("subject:Patient", st.sampled_from(["1", "2", "Patient/1"])),
         pairs_of("date", dates),
         pairs_of("value-string", strings),

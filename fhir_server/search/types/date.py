@@ -126,9 +126,9 @@ def _period(period: dict[str, Any]) -> tuple[int, int] | None:
 
 
 def _timing(timing: dict[str, Any]) -> tuple[int, int] | None:
-    """From the first to the last event, or what bounds the repetition."""
-    events = [_bounds(event) for event in timing.get("event", ()) if event is not None]
-    if events:
-        return min(events)[0], max(high for _, high in events)
-    period = timing.get("repeat", {}).get("boundsPeriod")
-    return _period(period) if period else None
+    """From the first to the last event, and what bounds the repetition: only the outer limits count."""
+    spans = [_bounds(event) for event in timing.get("event", ()) if event is not None]
+    bounds = _period(timing.get("repeat", {}).get("boundsPeriod", {}))
+    if bounds is not None:
+        spans.append(bounds)
+    return (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None

@@ -23,6 +23,7 @@ from resources.registry import RESOURCE_TYPES
 
 _CASE_MATTERS = frozenset({"Identifier", "id", "uri", "canonical"})
 _WITHOUT_SYSTEM = frozenset({"boolean", "string", "id", "uri", "canonical", "ContactPoint"})
+_SPECIAL_VALUES = "http://hl7.org/fhir/special-values"
 _CODED = frozenset({"code", "Coding", "CodeableConcept"})
 _WITH_WORDS = frozenset({"Coding", "CodeableConcept", "Identifier"})
 
@@ -50,8 +51,8 @@ def value(asked: Asked) -> Expr:
         case "above" | "below":
             return _subsumed(asked, asked.modifier)
     types = element_types(asked.type, asked.parameter)
-    if types == {"boolean"} and unescape(asked.text) not in ("true", "false"):
-        raise asked.refusal("true or false is expected")
+    if types == {"boolean"}:
+        return _truth(asked)
     tests = []
     if types & _CASE_MATTERS:
         tests.append(test(asked, asked.key, fold=False))
@@ -78,6 +79,13 @@ def test(asked: Asked, key: str, *, fold: bool) -> Expr:
     if key == asked.key and (implied := implied_system(asked.type, asked.parameter)):
         return Present(key, ranged=False) if implied == parts[0] else NOTHING
     return Equals(entry.exact(entry.system_key(key), parts[0]))
+
+
+def _truth(asked: Asked) -> Expr:
+    *system, code = [unescape(part) for part in split(asked.text, "|")]
+    if code not in ("true", "false") or system not in ([], [""], [_SPECIAL_VALUES]):
+        raise asked.refusal("true or false is expected")
+    return Equals(entry.token(asked.key, code, ""))
 
 
 def _of_type(asked: Asked) -> Expr:

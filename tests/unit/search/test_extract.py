@@ -103,6 +103,18 @@ def test_every_element_of_an_answered_parameter_is_written() -> None:
     assert unwritten == LEFT_OUT
 
 
+def test_every_answered_parameter_is_written_from_some_element() -> None:
+    silent = {
+        leaves[0].key
+        for type_ in RESOURCE_TYPES
+        for parameter in BASE.searchable(type_)
+        if (leaves := expressions.leaves(type_, parameter))
+        and parameter.code not in WITHOUT_ENTRIES
+        and not any(map(FACES[parameter.type].emitter, leaves))
+    }
+    assert silent == set()
+
+
 def test_principal_dates() -> None:
     principal = {type_: sort.principal_date(type_) for type_ in ("Observation", "Encounter", "Appointment", "Claim")}
     assert principal == {"Observation": "date", "Encounter": "date", "Appointment": "date", "Claim": "created"}

@@ -133,6 +133,7 @@ def test_summary_count_has_no_rows() -> None:
         ("family", "a" * 161, "at most 160"),
         ("family:missing", "maybe", "true or false"),
         ("active", "yes", "true or false"),
+        ("active", "a||true", "true or false"),
         ("identifier", "a|b|c", "[system]|[code]"),
         ("identifier", "|", "neither"),
         ("family", "a" * 5000, "at most 4000"),

@@ -98,6 +98,28 @@ def test_periods(asked: str, period: dict[str, str], found: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "timing", "found"),
+    [
+        # R4's own example: every second day from 31 January to 24 March includes 1 February
+        ("ap2013-02-01", {"repeat": {"boundsPeriod": {"start": "2013-01-31", "end": "2013-03-24"}}}, True),
+        ("2013", {"repeat": {"boundsPeriod": {"start": "2013-01-31", "end": "2013-03-24"}}}, True),
+        ("2013-02", {"repeat": {"boundsPeriod": {"start": "2013-01-31", "end": "2013-03-24"}}}, False),
+        ("gt2013-03-01", {"event": ["2013-01-01", "2013-04-01"]}, True),
+        ("gt2013-04-01", {"event": ["2013-01-01", "2013-04-01"]}, False),
+        ("ge2013-04-01", {"event": [None, "2013-04-01"]}, True),
+        ("sa2012-12-31", {"event": ["2013-01-01", "2013-04-01"]}, True),
+        ("eb2013-04-01", {"event": ["2013-01-01", "2013-04-01"]}, False),
+        ("lt2013-02-01", {"event": ["2013-01-01", "2013-04-01"]}, True),
+        ("gt2013-05-01", {"event": ["2013-01-01"], "repeat": {"boundsPeriod": {"end": "2013-06-01"}}}, True),
+        ("gt2000", {"repeat": {"boundsDuration": {"value": 3, "code": "d"}}}, False),
+        ("gt2000", {"repeat": {"frequency": 1}}, False),
+    ],
+)
+def test_timings(asked: str, timing: dict[str, Any], found: bool) -> None:
+    assert finds("ServiceRequest", ("occurrence", asked), {"occurrenceTiming": timing}) == found
+
+
+@pytest.mark.parametrize(
     ("asked", "found"),
     [
         ("2023-11-14T22:13:20.123Z", True),
@@ -189,7 +211,17 @@ def test_names_by_their_sound(asked: str, found: bool) -> None:
         (("deceased", "false"), True),
         (("email", "ANN@x.example"), True),
         (("phone", "ann@x.example"), False),
+        (("email", "|ann@x.example"), True),  # contact points have no system
+        (("email", "email|ann@x.example"), False),
+        (("telecom", "ann@x.example"), True),
+        (("active", "|false"), True),
+        (("active", "http://hl7.org/fhir/special-values|false"), True),
         (("_tag", "http://s|T"), True),
+        (("_tag:text", "tag"), True),
+        (("identifier:text", "medical record"), True),
+        (("identifier:text", "record"), False),
+        (("identifier:of-type", "http://t|mr|A1"), True),
+        (("identifier:of-type", "http://t|MR|B\\|2"), False),
         (("gender:missing", "true"), False),
         (("birthdate:missing", "true"), True),
         (("identifier:missing", "false"), True),
@@ -197,8 +229,15 @@ def test_names_by_their_sound(asked: str, found: bool) -> None:
 )
 def test_tokens(query: tuple[str, str], found: bool) -> None:
     person = {
-        "meta": {"tag": [{"system": "http://s", "code": "t"}]},
-        "identifier": [{"system": "http://s", "value": "A1"}, {"value": "B|2"}],
+        "meta": {"tag": [{"system": "http://s", "code": "t", "display": "Tag (red)"}]},
+        "identifier": [
+            {
+                "system": "http://s",
+                "value": "A1",
+                "type": {"text": "Medical record", "coding": [{"system": "http://t", "code": "MR"}]},
+            },
+            {"value": "B|2"},
+        ],
         "gender": "male",
         "active": False,
         "telecom": [{"system": "email", "value": "Ann@X.example"}],
@@ -244,6 +283,31 @@ def test_references(query: tuple[str, str], reference: dict[str, Any], found: bo
 )
 def test_canonicals_with_and_without_version(asked: str, found: bool) -> None:
     assert finds("QuestionnaireResponse", ("questionnaire", asked), {"questionnaire": "http://q|1.0"}) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "held", "found"),
+    [
+        ("url:below=http://x/fhir", "http://x/fhir", True),
+        ("url:below=http://x/fhir", "http://x/fhir/", True),
+        ("url:below=http://x/fhir", "http://x/fhir/a/b", True),
+        ("url:below=http://x/fhir", "http://x/fhirs", False),
+        ("url:below=http://x/fhir/", "http://x/fhir/a", True),
+        ("url:below=http://x/fhir/", "http://x/fhir", False),
+        ("url:below=http://x/fhir", "http://x/FHIR/a", False),
+        ("url:above=http://x/a/b/_history/5", "http://x/a/b", True),
+        ("url:above=http://x/a/b/_history/5", "http://x/", True),
+        ("url:above=http://x/a/b/_history/5", "http://x", True),
+        ("url:above=http://x/a/b/_history/5", "http://x/a/b/_history/5", True),
+        ("url:above=http://x/a/b/_history/5", "http://x/a/b/_history/5/c", False),
+        ("url:above=http://x/a/b/", "http://x/a/b/", True),
+        ("url:above=http://x/a/b/", "http://x/a/b", True),
+        ("url:above=http://x/ab", "http://x/a", False),
+    ],
+)
+def test_levels_of_urls(query: str, held: str, found: bool) -> None:
+    name, _, asked = query.partition("=")
+    assert finds("ValueSet", (name, asked), {"url": held}) == found
 
 
 @pytest.mark.parametrize(("asked", "found"), [("http://x/A", True), ("http://x/a", False), ("http://x", False)])
