@@ -7,6 +7,7 @@ See https://hl7.org/fhir/R4/searchparameter.html and http://hl7.org/fhirpath/N1/
     Patient.telecom.where(system='phone')    (Condition.onset as Period)    Bundle.entry[0].resource
     Flag.subject.where(resolve() is Patient)     Patient.deceased.exists() and Patient.deceased != false
     Patient.extension('http://hospital.example/eyes').value
+    value.as(Quantity)    %resource.referenceSeq.chromosome      (components, from the base of their composite)
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from resources.parameters import SearchParameter
+from resources.parameters import Component, SearchParameter
 from resources.registry import PRIMITIVES, STRUCTURES, Element
 
 Emitter = Callable[[Any, Any], None]
@@ -94,7 +95,7 @@ class Truth:
 Step = Child | As | Item | Where | Resolves | Truth
 Path = tuple[Step, ...]
 
-_TOKENS = re.compile(r"\s*(?:'([^']*)'|(\w+)|([|().=\[\]]))")
+_TOKENS = re.compile(r"\s*(?:'([^']*)'|(%?\w+)|([|().=\[\]]))")
 _TRUTH = re.compile(r"\s*([\w.]+)\.exists\(\) and \1 != false\s*")
 _EXTENSION = re.compile(r"\bextension\(\s*('[^']*')\s*\)")
 _TYPE_NAMES = {"DateTime": "dateTime", "SimpleQuantity": "Quantity"}
@@ -237,7 +238,8 @@ _VALUE_TYPES = PRIMITIVES | {path for path, structure in STRUCTURES.items() if s
 def is_single(type_: str, parameter: SearchParameter) -> bool:
     """Whether a resource has at most one value of a parameter: one element, that is no array nor inside of one."""
     found = leaves(type_, parameter)
-    return len({leaf.path for leaf in found}) == 1 and not any(leaf.many for leaf in found)
+    inner = [leaf for base in found for component in parameter.components for leaf in component_leaves(base, component)]
+    return len({leaf.path for leaf in found}) == 1 and not any(leaf.many for leaf in (*found, *inner))
 
 
 def _leaves(node: _Node) -> Iterator[Leaf]:
@@ -250,9 +252,12 @@ def _leaves(node: _Node) -> Iterator[Leaf]:
 def _add(root: _Node, type_: str, parameter: SearchParameter) -> None:
     for path in parse(parameter.expression) if parameter.expression else ():
         first = path[0]
-        if not isinstance(first, Child):
+        if not isinstance(first, Child) or first.name.startswith("%"):
             raise UnsupportedExpressionError(parameter.expression)
-        if first.name in (type_, "Resource", "DomainResource"):
+        if path == (Child(type_),) and parameter.type == "composite":
+            whole = Element(type_, (type_,), 1, 1)
+            root.leaves[_Way(type_, parameter).leaf(type_, whole)] = None
+        elif first.name in (type_, "Resource", "DomainResource"):
             _walk(root, type_, path[1:], _Way(type_, parameter))
         elif first.name[0].islower():  # relative to the base: InsurancePlan-name
             _walk(root, type_, path, _Way(type_, parameter))
@@ -321,6 +326,35 @@ def extractor(
     return _Generator(emitter).function(type_, root)
 
 
+def component_leaves(base: Leaf, component: Component) -> tuple[Leaf, ...]:
+    """Where the values of a component of a composite are, from `base`, one of the composite's leaves. Raises
+    UnsupportedExpressionError."""
+    return tuple(dict.fromkeys(_leaves(_component(base, component)[0])))
+
+
+def component_extractor(
+    base: Leaf, component: Component, emitter: Callable[[Leaf], Emitter | None]
+) -> tuple[Callable[[dict[str, Any], Any], None], bool]:
+    """Like `extractor`, a function of (value of `base`, sink), or, where that is said, of (resource, sink)."""
+    root, of_resource = _component(base, component)
+    return _Generator(emitter).function("component", root), of_resource
+
+
+def _component(base: Leaf, component: Component) -> tuple[_Node, bool]:
+    """The walk to the values of a component, and whether it starts at the resource instead of the base."""
+    root, way = _Node(), _Way(base.type, component.parameter)
+    paths = parse(component.expression)
+    of_resource = [path[0] == Child("%resource") for path in paths]
+    if len(set(of_resource)) > 1:
+        raise UnsupportedExpressionError(component.expression)
+    for path in paths:
+        if of_resource[0]:
+            _walk(root, base.type, path[1:], way)
+        else:
+            _walk(root, base.element_type, path, way)
+    return root, of_resource[0]
+
+
 class _Generator:
     """Turns the merged walk into the source of one function, and that into the function."""
 
@@ -374,7 +408,16 @@ class _Generator:
         if emitter is not None:
             name = f"e{len(self.names)}"
             self.names[name] = emitter
-            yield f"{indent}{name}(sink, {value})"
+            yield f"{indent}{_guard(leaf, value)}{name}(sink, {value})"
+
+
+def _guard(leaf: Leaf, variable: str) -> str:
+    """For a composite: only where one of the members is there without which its last component has no value."""
+    if not leaf.parameter.components:
+        return ""
+    root, of_resource = _component(leaf, leaf.parameter.components[-1])
+    members = " or ".join(f"{member!r} in {variable}" for member, _, _ in root.children)
+    return "" if of_resource else f"if {members}: "
 
 
 def _condition(condition: Where | Resolves, variable: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from resources import definitions
 from resources.registry import RESOURCE_TYPES, STRUCTURES
 
-SEARCHABLE_TYPES = frozenset({"date", "number", "quantity", "reference", "string", "token", "uri"})
+SEARCHABLE_TYPES = frozenset({"composite", "date", "number", "quantity", "reference", "string", "token", "uri"})
 """The parameter types that this server answers."""
 
 WORDS = frozenset({"_text", "_content"})
@@ -33,6 +33,11 @@ class Component:
 
     definition: str
     expression: str
+
+    @property
+    def parameter(self) -> SearchParameter:
+        """The parameter that gives its type: one of HL7's."""
+        return BY_URL[self.definition]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +141,43 @@ def _parameter(raw: dict[str, Any]) -> SearchParameter:
         base=tuple(raw["base"]),
         expression=raw.get("expression", ""),
         targets=tuple(raw.get("target", ())),
-        components=tuple(Component(part["definition"], part["expression"]) for part in raw.get("component", ())),
+        components=_components(raw),
         description=raw.get("description", ""),
         off=raw["code"] == "_content",
     )
 
 
+def _components(raw: dict[str, Any]) -> tuple[Component, ...]:
+    definitions_ = [part["definition"] for part in raw.get("component", ())]
+    if raw["id"] == "DocumentReference-relationship":  # `code` has the definition of `target` there, and vice versa
+        definitions_.reverse()
+    expressions = [part["expression"] for part in raw.get("component", ())]
+    return tuple(map(Component, definitions_, expressions))
+
+
 BASE = ParameterSet(_parameter(raw) for raw in definitions.load("search-parameters"))
 """The 1,375 of R4 4.0.1; `_content` is off."""
+BY_URL: Mapping[str, SearchParameter] = MappingProxyType({parameter.url: parameter for parameter in BASE.all})
 
 
 @cache
 def with_content() -> ParameterSet:
     """The same with `_content`."""
     return ParameterSet(replace(parameter, off=False) for parameter in BASE.all)
+
+
+_HL7 = "http://hl7.org/fhir/SearchParameter/"
+_UNIONS = {
+    "Observation-combo-code": ("code", "component-code"),
+    "Observation-combo-value-concept": ("value-concept", "component-value-concept"),
+    "Observation-combo-value-quantity": ("value-quantity", "component-value-quantity"),
+    "Observation-combo-code-value-concept": ("code-value-concept", "component-code-value-concept"),
+    "Observation-combo-code-value-quantity": ("code-value-quantity", "component-code-value-quantity"),
+}
+
+
+def united(parameter: SearchParameter) -> tuple[SearchParameter, ...]:
+    """The parameters whose values together are those of this one: it needs no entries of its own. Of most parameters
+    that is itself."""
+    codes = _UNIONS.get(parameter.id, ()) if parameter.url == f"{_HL7}{parameter.id}" else ()
+    return tuple(found for code in codes if (found := BASE.get("Observation", code))) or (parameter,)

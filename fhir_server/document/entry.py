@@ -15,10 +15,13 @@ condition on one array element. An entry whose key has a `:` is seldom asked for
     {"k": "Encounter.date", "lo": …, "hi": …} date: first and last; "k" ends in + where the span is wide
     {"k": "RiskAssessment.probability|", …}  number, quantity in whatever unit: likewise, wide if it is no point
     {"k": "Encounter.length|http://unitsofmeasure.org|s|", …} quantity in one unit
+    Observation.code-value-concept|…|…       composite: see search.types.composite, also for those in `ranges`
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -78,7 +81,7 @@ def word_key(key: str) -> str:
 
 def of_type(key: str, system: str, code: str, value: str) -> str:
     """The entry of an identifier's value with the system and code of its type."""
-    return token(f"{key}:of-type", f"{_escaped(code)}{SEPARATOR}{_escaped(value)}", system)
+    return token(f"{key}:of-type", f"{escaped(code)}{SEPARATOR}{escaped(value)}", system)
 
 
 def identifier_key(key: str) -> str:
@@ -93,15 +96,16 @@ def amount_key(key: str) -> str:
 
 def unit_key(key: str, system: str, unit: str) -> str:
     """The key of a quantity's ranges in one unit; with an empty system, in whatever has this code or is so called."""
-    return f"{units_key(key, system)}{_escaped(bounded(unit))}|"
+    return f"{units_key(key, system)}{escaped(bounded(unit))}|"
 
 
 def units_key(key: str, system: str) -> str:
     """What the keys of a quantity's ranges in the units of one system begin with."""
-    return f"{key}|{_escaped(bounded(system))}|"
+    return f"{key}|{escaped(bounded(system))}|"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """`text` in such a form that no `|` ends it."""
     return text.replace("\\", "\\\\").replace(SEPARATOR, "\\|")
 
 
@@ -114,16 +118,31 @@ LONGEST_PREFIX = _LONGEST
 """So many characters of a folded string are kept: what is longer cannot be asked for by prefix."""
 
 
-def span(key: str, low: float, high: float) -> dict[str, Any]:
-    """The entry of a date (milliseconds, inclusive), or, where `key` ends in `|`, of an amount."""
+def span(key: str, low: float, high: float, beside: Sequence[str] = ()) -> dict[str, Any]:
+    """The entry of a date (milliseconds, inclusive), or, where `key` ends in `|`, of an amount; in a composite it bears
+    what is asked for `beside` it."""
     narrow = low == high if key.endswith(SEPARATOR) else high - low < DAY
-    return {"k": key if narrow else key + WIDE, "lo": low, "hi": high}
+    found: dict[str, Any] = {"k": key if narrow else key + WIDE, "lo": low, "hi": high}
+    if beside:
+        found["with"] = beside
+    return found
 
 
 def width(key: str) -> int:
     """How far below its high end the low end of a narrow range of `key` is at most: dates are mostly days, amounts
     mostly points."""
     return 0 if key.endswith(SEPARATOR) else DAY
+
+
+def token_parts(text: str) -> tuple[str, str]:
+    """The code (escaped) and the system of a token's entry, without its key."""
+    match = _TOKEN.fullmatch(text)
+    if match is None:
+        raise ValueError(f"no token: {text!r}")
+    return match[1], match[2]
+
+
+_TOKEN = re.compile(r"((?:[^|\\]|\\.)*)\|(.*)", re.DOTALL)
 
 
 def range_keys(key: str) -> list[str]:
@@ -159,7 +178,7 @@ def one_of(entries: list[str]) -> list[Filter]:
 
 def starts_with(prefix: str) -> Filter:
     """Documents that have an entry that begins so: a range of strings, since expressions lose bounds."""
-    return {_field(prefix): {"$elemMatch": {"$gte": prefix, "$lt": successor(prefix)}}}
+    return {_field(prefix): {"$elemMatch": beginning(prefix)}}
 
 
 def contains(key: str, part: str) -> Filter:
@@ -173,9 +192,21 @@ def contains(key: str, part: str) -> Filter:
     return {**starts_with(prefix), "$expr": {"$anyElementTrue": [entries]}}
 
 
-def within(key: str, low: tuple[float | None, float | None], high: tuple[float | None, float | None]) -> Filter:
-    """Documents with a range of `key` whose low end is within `low` and whose high end is within `high`, inclusive."""
-    return {layout.RANGES: {"$elemMatch": {"k": key, **_bounds("lo", low), **_bounds("hi", high)}}}
+def within(
+    key: str | Filter,
+    low: tuple[float | None, float | None],
+    high: tuple[float | None, float | None],
+    beside: tuple[str, ...] = (),
+) -> Filter:
+    """Documents with a range of `key` whose low end is within `low` and whose high end is within `high`, inclusive, and
+    that bears all of `beside`."""
+    borne: Filter = {"with": {"$all": list(beside)}} if beside else {}
+    return {layout.RANGES: {"$elemMatch": {"k": key, **_bounds("lo", low), **_bounds("hi", high), **borne}}}
+
+
+def beginning(prefix: str) -> Filter:
+    """The keys that begin so."""
+    return {"$gte": prefix, "$lt": successor(prefix)}
 
 
 def has_range(key: str) -> Filter:

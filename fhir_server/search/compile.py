@@ -360,8 +360,10 @@ def _within(test: Within) -> Filter:
     low_to = _least(test.low_to, test.high_to)
     low_from = _most(test.low_from, None if test.high_from is None else test.high_from - entry.width(test.key))
     high = (test.high_from, test.high_to)
-    narrow = entry.within(test.key, (low_from, low_to), high)
-    wide = entry.within(test.key + entry.WIDE, (test.low_from, low_to), high)
+    if test.begins:
+        return entry.within(entry.beginning(test.key), (test.low_from, low_to), high, test.beside)
+    narrow = entry.within(test.key, (low_from, low_to), high, test.beside)
+    wide = entry.within(test.key + entry.WIDE, (test.low_from, low_to), high, test.beside)
     return {"$or": [narrow, wide]}
 
 

@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from fhir_server.search.rewrite import choice
-from fhir_server.search.tree import Any_, Chain, Expr, Has, HasId, Not, Present, Within, any_of
+from fhir_server.search import rewrite
+from fhir_server.search.tree import Any_, Chain, Expr, Has, HasId, Not, Within, any_of
 from fhir_server.search.types import words
 from fhir_server.search.types.asked import Asked, split, unescape
 from fhir_server.search.types.faces import FACES
 from fhir_server.search.upgrade import check_current
 from resources import expressions
 from resources.outcome import BadRequest, FhirError, Issue
-from resources.parameters import WITHOUT_ENTRIES, WORDS, ParameterSet, SearchParameter, Unready
+from resources.parameters import WITHOUT_ENTRIES, WORDS, ParameterSet, SearchParameter, Unready, united
 from resources.references import ID
 from resources.registry import RESOURCE_TYPES
 
@@ -60,14 +60,14 @@ class UnreadyParameterError(BadRequest):
 @dataclass(slots=True)
 class Asking:
     """What a search may refer to, and how much it has asked for so far. `now_ms` is what the prefix `ap` measures
-    from; `single_ranges` collects the keys of range tests whose parameter has at most one value."""
+    from; `single_ranges` collects the values that range tests bound of which a resource has at most one."""
 
     parameters: ParameterSet
     base_url: str
     now_ms: int
     values: int = 0
     links: int = 0
-    single_ranges: dict[str, None] = field(default_factory=dict)
+    single_ranges: dict[Within, None] = field(default_factory=dict)
 
 
 Types = tuple[str, ...]
@@ -221,14 +221,16 @@ def _test(asking: Asking, types: Types, name: str, text: str) -> Expr:
         most = MOST_TESTS // len(by_type)
         raise BadRequest(f"Search parameter {shown(name)}: at most {most} values over all types")
     asked = [
-        Asked(type_, parameter, modifier or None, value, asking.base_url, asking.now_ms)
+        Asked(type_, part, modifier or None, value, asking.base_url, asking.now_ms, parameter)
         for value in values
         for type_, parameter in by_type.items()
+        for part in united(parameter)
     ]
     found = _expression(modifier, asked)
-    if len(by_type) == 1 and expressions.is_single(types[0], asked[0].parameter):
+    if len(by_type) == 1 and expressions.is_single(types[0], by_type[types[0]]):
         choices = found.parts if isinstance(found, Any_) else (found,)
-        asking.single_ranges.update({test.key: None for test in choices if isinstance(test, Within)})
+        bounded = [test for test in choices if isinstance(test, Within) and not test.begins]
+        asking.single_ranges.update(dict.fromkeys(map(rewrite.unbounded, bounded)))
     return found
 
 
@@ -251,15 +253,14 @@ def _expression(modifier: str, asked: list[Asked]) -> Expr:
     if asked[0].parameter.code == "_id":
         return _ids(asked)
     if modifier == "missing":
-        keys = {one.key: FACES[one.parameter.type].ranged for one in asked}
-        present = any_of(*(Present(key, ranged=ranged) for key, ranged in keys.items()))
+        present = any_of(*(FACES[one.parameter.type].present(one) for one in asked))
         texts = {one.text for one in asked}
         if texts not in ({"true"}, {"false"}):
             raise asked[0].refusal("true or false is expected")
         return present if texts == {"false"} else Not(present)
     if asked[0].parameter.code in WORDS:
         return words.value(asked)
-    found = choice([FACES[one.parameter.type].value(one) for one in asked])
+    found = rewrite.choice([FACES[one.parameter.type].value(one) for one in asked])
     return Not(found) if modifier in ("not", "not-in") else found
 
 

@@ -19,7 +19,7 @@ from fhir_server.search.types.sink import Sink
 from resources import expressions, references
 from resources.compartments import COMPARTMENTS
 from resources.expressions import Emitter, Leaf
-from resources.parameters import BASE, WITHOUT_ENTRIES, ParameterSet
+from resources.parameters import BASE, WITHOUT_ENTRIES, ParameterSet, united
 
 _REFERENCE = re.compile(rb'"reference":"([^"#][^"]*)"')
 
@@ -49,7 +49,7 @@ def extract(resource: dict[str, Any], base_url: str, parameters: ParameterSet = 
     """
     type_ = resource["resourceType"]
     run, sort_keys = _extractor(type_)
-    sink = Sink(base_url)
+    sink = Sink(base_url, resource)
     sink.sort = dict.fromkeys(sort_keys)
     if type_ in COMPARTMENTS and "id" in resource:
         sink.compartments.append(f"{type_}/{resource['id']}")
@@ -94,7 +94,11 @@ def complete(resource: dict[str, Any], text: bytes, base_url: str, parameters: P
 @cache
 def _extractor(type_: str) -> tuple[Callable[[dict[str, Any], Sink], None], tuple[str, ...]]:
     """The compiled extractor of a type and the names of its sort keys; made on first use."""
-    parameters = [parameter for parameter in BASE.searchable(type_) if parameter.code not in WITHOUT_ENTRIES]
+    parameters = [
+        parameter
+        for parameter in BASE.searchable(type_)
+        if parameter.code not in WITHOUT_ENTRIES and united(parameter) == (parameter,)
+    ]
     return expressions.extractor(type_, parameters, _emitter), tuple(sort.scalars(type_).values())
 
 

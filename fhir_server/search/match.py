@@ -5,6 +5,8 @@ Rule: says for every tree what MongoDB says of the compiled one; the property te
 
 from __future__ import annotations
 
+from typing import Any
+
 from fhir_server.document import entry
 from fhir_server.search.extract import Extracted
 from fhir_server.search.tree import (
@@ -86,18 +88,20 @@ def _has_entry(  # noqa: PLR0911 - one a node
             return any(held.startswith(key + entry.SEPARATOR) for held in _held(extracted, key))
         case Present(key):
             return any(held["k"] in entry.range_keys(key) for held in extracted.ranges)
-        case Within(key):
-            return any(held["k"] in (key, key + entry.WIDE) and _within(node, held) for held in extracted.ranges)
+        case Within():
+            return any(_within(node, held) for held in extracted.ranges)
 
 
 def _held(extracted: Extracted, text: str) -> list[str]:
     return extracted.rare if entry.is_rare(text) else extracted.index
 
 
-def _within(test: Within, held: dict[str, float]) -> bool:
-    low, high = held["lo"], held["hi"]
+def _within(test: Within, held: dict[str, Any]) -> bool:
+    key, low, high = held["k"], held["lo"], held["hi"]
     return (
-        (test.low_from is None or test.low_from <= low)
+        (key.startswith(test.key) if test.begins else key == test.key or key == test.key + entry.WIDE)
+        and set(test.beside) <= set(held.get("with", ()))
+        and (test.low_from is None or test.low_from <= low)
         and (test.low_to is None or low <= test.low_to)
         and (test.high_from is None or test.high_from <= high)
         and (test.high_to is None or high <= test.high_to)

@@ -108,8 +108,8 @@ def _first(conjunction: Expr) -> Expr:
     return next((part for part in parts if not isinstance(part, Not)), conjunction)
 
 
-def join_ranges(tree: Expr, single: Iterable[str]) -> Expr:
-    """`tree` with the conjunctive range tests of each of the keys in `single` made into one choice of them.
+def join_ranges(tree: Expr, single: Iterable[Within]) -> Expr:
+    """`tree` with the conjunctive range tests of the values of each of `single` made into one choice of them.
 
     `date=ge2023&date=lt2024` is two tests that an index bounds on one side each, and one that it bounds on both. That
     is the same only where a resource has at most one value, which is what `single` promises.
@@ -117,12 +117,12 @@ def join_ranges(tree: Expr, single: Iterable[str]) -> Expr:
     if not isinstance(tree, All):
         return tree
     parts = list(tree.parts)
-    for key in single:
-        of_key = [part for part in parts if all(one is not None and one.key == key for one in _choices(part))]
+    for values in single:
+        of_key = [part for part in parts if all(one is not None and unbounded(one) == values for one in _choices(part))]
         if len(of_key) > 1 and prod(len(_choices(part)) for part in of_key) <= MOST_CHOICES:
             parts = [part for part in parts if part not in of_key]
             combinations = product(*map(_choices, of_key))
-            parts.append(any_of(*(_intersection(key, [one for one in some if one]) for some in combinations)))
+            parts.append(any_of(*(_intersection(values, [one for one in some if one]) for some in combinations)))
     return all_of(*parts)
 
 
@@ -132,17 +132,22 @@ def _choices(part: Expr) -> list[Within | None]:
     return [one if isinstance(one, Within) else None for one in inner]
 
 
-def _intersection(key: str, tests: list[Within]) -> Within:
+def unbounded(test: Within) -> Within:
+    """The test that there is a value of what `test` bounds."""
+    return replace(test, low_from=None, low_to=None, high_from=None, high_to=None)
+
+
+def _intersection(values: Within, tests: list[Within]) -> Within:
     def most(limits: Iterable[float | None]) -> float | None:
         return max((limit for limit in limits if limit is not None), default=None)
 
     def least(limits: Iterable[float | None]) -> float | None:
         return min((limit for limit in limits if limit is not None), default=None)
 
-    return Within(
-        key,
-        most(test.low_from for test in tests),
-        least(test.low_to for test in tests),
-        most(test.high_from for test in tests),
-        least(test.high_to for test in tests),
+    return replace(
+        values,
+        low_from=most(test.low_from for test in tests),
+        low_to=least(test.low_to for test in tests),
+        high_from=most(test.high_from for test in tests),
+        high_to=least(test.high_to for test in tests),
     )

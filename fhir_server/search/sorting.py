@@ -15,6 +15,7 @@ from fhir_server.search.criteria import Asking, Types, UnknownParameterError, sh
 from fhir_server.search.query import Behind, Held, SortKey, SortValue, Stored
 from resources import expressions
 from resources.outcome import BadRequest
+from resources.parameters import united
 
 MOST_KEYS = 8
 """Keys of one `_sort`."""
@@ -49,7 +50,7 @@ def _read(asking: Asking, types: Types, text: str, name: str, *, descending: boo
         raise _refusal(text, "_score cannot be sorted by: this server does not rank what it finds", "not-supported")
     try:
         if "." not in name:
-            return (_value(asking, types, name, descending=descending),)
+            return tuple(_values(asking, types, name, descending=descending))
         return tuple(value for type_ in types for value in _behind(asking, type_, name, 1, descending=descending))
     except UnknownParameterError:
         allowed = ", ".join(_sortable(asking, types))
@@ -58,11 +59,11 @@ def _read(asking: Asking, types: Types, text: str, name: str, *, descending: boo
         raise _refusal(text, f"{name[:40]!r}: {error.issues[0].diagnostics}", error.issues[0].code) from None
 
 
-def _value(asking: Asking, types: Types, code: str, *, descending: bool) -> SortValue:
-    """A parameter of all of `types`."""
+def _values(asking: Asking, types: Types, code: str, *, descending: bool) -> list[SortValue]:
+    """Those of a parameter of all of `types`."""
     own = sort.FIELDS.get(code)
     if own is not None:
-        return Stored(own)
+        return [Stored(own)]
     known = {type_: criteria.known(asking, type_, code) for type_ in types}
     kinds = {parameter.type for parameter in known.values()}
     if len(kinds) > 1 or not kinds <= _ORDERED:
@@ -71,8 +72,9 @@ def _value(asking: Asking, types: Types, code: str, *, descending: bool) -> Sort
     if len(scalars) == 1 and (not descending or all(map(expressions.is_single, known, known.values()))):
         (scalar,) = scalars
         if scalar is not None:
-            return Stored(sort.field(scalar))
-    return Held(types[0] if len(types) == 1 else None, code, kinds.pop())
+            return [Stored(sort.field(scalar))]
+    type_ = types[0] if len(types) == 1 else None
+    return [Held(type_, part.code, part.type) for part in united(known[types[0]])]
 
 
 def _behind(asking: Asking, type_: str, name: str, hops: int, *, descending: bool) -> list[SortValue]:
@@ -89,7 +91,7 @@ def _behind(asking: Asking, type_: str, name: str, hops: int, *, descending: boo
             values = (
                 _behind(asking, target, rest, hops + 1, descending=descending)
                 if "." in rest
-                else [_value(asking, (target,), rest, descending=descending)]
+                else _values(asking, (target,), rest, descending=descending)
             )
         except BadRequest as error:
             refused.append(error)

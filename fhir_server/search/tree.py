@@ -97,7 +97,8 @@ class Contains:
 class Within:
     """There is a range of `key` with `low_from` ≤ its low end ≤ `low_to` and `high_from` ≤ its high end ≤ `high_to`.
 
-    Milliseconds for dates, floats for numbers; None is open, and at least one bound is given.
+    Milliseconds for dates, floats for numbers; None is open. `beside` is what the same range must bear as well (of
+    composites). `begins` says that `key` is the beginning of keys.
     """
 
     key: str
@@ -105,6 +106,8 @@ class Within:
     low_to: float | None = None
     high_from: float | None = None
     high_to: float | None = None
+    beside: tuple[str, ...] = ()
+    begins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

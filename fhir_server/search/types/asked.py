@@ -17,7 +17,8 @@ _ESCAPED = re.compile(r"\\([\\,|$])")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A value of a parameter, one of those joined by commas, its escapes still in it."""
+    """A value of a parameter, one of those joined by commas, its escapes still in it. `named` is the parameter that the
+    client named, where `parameter` is a part of it."""
 
     type: str
     parameter: SearchParameter
@@ -25,6 +26,7 @@ class Asked:
     text: str
     base_url: str
     now_ms: int
+    named: SearchParameter | None = None
 
     @property
     def key(self) -> str:
@@ -33,7 +35,8 @@ class Asked:
 
     def refusal(self, reason: str) -> BadRequest:
         """To be raised: the value cannot be searched for."""
-        name = f"{self.parameter.code}:{self.modifier}" if self.modifier else self.parameter.code
+        code = (self.named or self.parameter).code
+        name = f"{code}:{self.modifier}" if self.modifier else code
         shown = self.text if len(self.text) <= 80 else self.text[:80] + "…"
         return BadRequest(f"Search parameter {name}={shown}: {reason}")
 

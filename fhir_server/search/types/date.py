@@ -85,14 +85,7 @@ def _updated(prefix: str, low: int, high: int) -> Expr:
 
 def emitter(leaf: Leaf) -> Emitter | None:
     """What takes the values of a leaf; None for types that are no dates."""
-    spans: dict[str, Callable[[Any], tuple[int, int] | None]] = {
-        "date": _bounds,
-        "dateTime": _bounds,
-        "instant": _bounds,
-        "Period": _period,
-        "Timing": _timing,
-    }
-    span_of = spans.get(leaf.element_type)
+    span_of = span(leaf.element_type)
     if span_of is None:
         return None
     key = leaf.key
@@ -100,15 +93,28 @@ def emitter(leaf: Leaf) -> Emitter | None:
     is_principal = sort.principal_key(leaf.type) == key
 
     def emit(sink: Sink, held: Any) -> None:
-        span = span_of(held)
-        if span is not None:
-            sink.ranges.append(entry.span(key, *span))
+        found = span_of(held)
+        if found is not None:
+            sink.ranges.append(entry.span(key, *found))
             if scalar is not None:
-                sink.least(scalar, span[0])
-                if is_principal and span[1] - span[0] >= entry.DAY:
-                    sink.sort[sort.WIDE] = span[0]
+                sink.least(scalar, found[0])
+                if is_principal and found[1] - found[0] >= entry.DAY:
+                    sink.sort[sort.WIDE] = found[0]
 
     return emit
+
+
+def span(element_type: str) -> Callable[[Any], tuple[int, int] | None] | None:
+    """What gives the first and the last millisecond of a value, None for an empty one; None for types that are no
+    dates."""
+    spans: dict[str, Callable[[Any], tuple[int, int] | None]] = {
+        "date": _bounds,
+        "dateTime": _bounds,
+        "instant": _bounds,
+        "Period": _period,
+        "Timing": _timing,
+    }
+    return spans.get(element_type)
 
 
 @lru_cache(maxsize=4096)  # what happened together has the same times

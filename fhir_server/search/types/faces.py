@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from fhir_server.search.tree import Expr
-from fhir_server.search.types import date, number, quantity, reference, string, token, uri
+from fhir_server.search.tree import Expr, Present
+from fhir_server.search.types import composite, date, number, quantity, reference, string, token, uri
 from fhir_server.search.types.asked import Asked
 from resources.expressions import Emitter, Leaf
 from resources.parameters import SearchParameter
@@ -19,12 +19,16 @@ from resources.parameters import SearchParameter
 @dataclass(frozen=True, slots=True)
 class Face:
     """How a parameter type is asked (`value`) and written (`emitter`). `modifiers` are those that a parameter of a
-    resource type takes beside `missing`; `ranged` says that its entries are in `ranges`."""
+    resource type takes beside `missing`; `present` is the test that there is a value."""
 
     value: Callable[[Asked], Expr]
     emitter: Callable[[Leaf], Emitter | None]
     modifiers: Callable[[str, SearchParameter], frozenset[str]] = lambda _type, _parameter: frozenset()
-    ranged: bool = False
+    present: Callable[[Asked], Expr] = lambda asked: Present(asked.key, ranged=False)
+
+
+def _ranged(asked: Asked) -> Expr:
+    return Present(asked.key, ranged=True)
 
 
 FACES: Mapping[str, Face] = MappingProxyType(
@@ -33,8 +37,9 @@ FACES: Mapping[str, Face] = MappingProxyType(
         "token": Face(token.value, token.emitter, token.modifiers),
         "reference": Face(reference.value, reference.emitter, reference.modifiers),
         "uri": Face(uri.value, uri.emitter, uri.modifiers),
-        "date": Face(date.value, date.emitter, ranged=True),
-        "number": Face(number.value, number.emitter, ranged=True),
-        "quantity": Face(quantity.value, quantity.emitter, ranged=True),
+        "date": Face(date.value, date.emitter, present=_ranged),
+        "number": Face(number.value, number.emitter, present=_ranged),
+        "quantity": Face(quantity.value, quantity.emitter, present=_ranged),
+        "composite": Face(composite.value, composite.emitter, present=composite.present),
     }
 )

@@ -71,18 +71,33 @@ def _below(number: float) -> float:
 
 def emitter(leaf: Leaf) -> Emitter | None:
     """What takes the values of a leaf; None for types that are no numbers."""
+    span_of = span(leaf.element_type)
+    if span_of is None:
+        return None
     key = entry.amount_key(leaf.key)
 
-    def point(sink: Sink, held: Any) -> None:
-        number = float(held)
-        sink.ranges.append(entry.span(key, number, number))
+    def emit(sink: Sink, held: Any) -> None:
+        found = span_of(held)
+        if found is not None:
+            sink.ranges.append(entry.span(key, *found))
 
-    def span(sink: Sink, held: dict[str, Any]) -> None:
-        low, high = held.get("low", {}).get("value"), held.get("high", {}).get("value")
-        if low is not None or high is not None:
-            bottom, top = -inf if low is None else float(low), inf if high is None else float(high)
-            sink.ranges.append(entry.span(key, bottom, top))
+    return emit
 
-    if leaf.element_type == "Range":
-        return span
-    return point if leaf.element_type in ("decimal", "integer", "positiveInt", "unsignedInt") else None
+
+def span(element_type: str) -> Callable[[Any], tuple[float, float] | None] | None:
+    """The first and the last number of a value, None of an empty one; None for types that are no numbers."""
+    if element_type == "Range":
+        return _range
+    return _point if element_type in ("decimal", "integer", "positiveInt", "unsignedInt") else None
+
+
+def _point(held: Any) -> tuple[float, float]:
+    number = float(held)
+    return number, number
+
+
+def _range(held: dict[str, Any]) -> tuple[float, float] | None:
+    low, high = held.get("low", {}).get("value"), held.get("high", {}).get("value")
+    if low is None and high is None:
+        return None
+    return -inf if low is None else float(low), inf if high is None else float(high)

@@ -7,6 +7,7 @@ alone. See https://hl7.org/fhir/R4/search.html#quantity and docs/decisions/0007-
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -28,6 +29,8 @@ _SAMPLE = re.compile(r"[+-]?\d{1,34}(?:\.\d{1,34})?(?:[eE][+-]?\d{1,2})?", re.AS
 Json = dict[str, Any]
 Places = dict[str, Scale]
 """Keys that a value is kept under, and how it is converted for each."""
+Spans = list[tuple[str, float, float]]
+"""Keys, and the first and last amount under each."""
 
 
 def value(asked: Asked) -> Expr:
@@ -55,11 +58,23 @@ def _place(key: str, system: str, code: str) -> tuple[str, Scale]:
 
 def emitter(leaf: Leaf) -> Emitter | None:
     """What takes the values of a leaf; None for types that are no quantities."""
-    if leaf.element_type in _QUANTITIES:
-        return _quantity(leaf)
+    spans_of = spans(leaf.element_type)
+    if spans_of is None:
+        return None
+    key = leaf.key
+
+    def emit(sink: Sink, held: Json) -> None:
+        for place, low, high in spans_of(key, held):
+            sink.ranges.append(entry.span(place, low, high))
+
+    return emit
+
+
+def spans(element_type: str) -> Callable[[str, Json], Spans] | None:
+    """A function of (key, value) → what amounts a value has, under which keys: as a number first, then by units. None
+    for types that are no quantities."""
     makers = {"Money": _money, "Range": _range, "SampledData": _samples}
-    maker = makers.get(leaf.element_type)
-    return maker(leaf) if maker else None
+    return _quantity if element_type in _QUANTITIES else makers.get(element_type)
 
 
 def _places(key: str, quantity: Json) -> Places:
@@ -82,67 +97,52 @@ def _cached_places(key: str, system: str, code: str, unit: str) -> Places:
     return places
 
 
-def _quantity(leaf: Leaf) -> Emitter:
-    key = leaf.key
-
-    def emit(sink: Sink, held: Json) -> None:
-        amount = held.get("value")
-        if amount is None:
-            return
-        comparator = held.get("comparator")
-        plain = AS_IT_IS.of(amount)
-        for place, scale in _places(key, held).items():
-            here = plain if scale is AS_IT_IS else scale.of(amount)
-            low, high = (here, here) if comparator is None else quantities.bounds(here, comparator)
-            sink.ranges.append(entry.span(place, low, high))
-
-    return emit
+def _quantity(key: str, held: Json) -> Spans:
+    amount = held.get("value")
+    if amount is None:
+        return []
+    comparator = held.get("comparator")
+    plain = AS_IT_IS.of(amount)
+    found = []
+    for place, scale in _places(key, held).items():
+        here = plain if scale is AS_IT_IS else scale.of(amount)
+        found.append((place, here, here) if comparator is None else (place, *quantities.bounds(here, comparator)))
+    return found
 
 
-def _money(leaf: Leaf) -> Emitter:
-    one = _quantity(leaf)
-
-    def emit(sink: Sink, held: Json) -> None:
-        currency = held.get("currency")
-        unit = {"system": quantities.CURRENCY, "code": currency} if currency else {}
-        one(sink, {"value": held.get("value"), **unit})
-
-    return emit
+def _money(key: str, held: Json) -> Spans:
+    currency = held.get("currency")
+    unit = {"system": quantities.CURRENCY, "code": currency} if currency else {}
+    return _quantity(key, {"value": held.get("value"), **unit})
 
 
-def _range(leaf: Leaf) -> Emitter:
-    key = leaf.key
-
-    def emit(sink: Sink, held: Json) -> None:
-        """Under the units that both ends have; an end that is not given is open."""
-        ends = [end if end and end.get("value") is not None else None for end in (held.get("low"), held.get("high"))]
-        given = [_places(key, end) for end in ends if end]
-        for place in [place for place in given[0] if place in given[-1]] if given else ():
-            low = given[0][place].of(ends[0]["value"]) if ends[0] else -inf
-            high = given[-1][place].of(ends[1]["value"]) if ends[1] else inf
-            sink.ranges.append(entry.span(place, min(low, high), max(low, high)))
-
-    return emit
+def _range(key: str, held: Json) -> Spans:
+    """Under the units that both ends have; an end that is not given is open."""
+    ends = [end if end and end.get("value") is not None else None for end in (held.get("low"), held.get("high"))]
+    given = [_places(key, end) for end in ends if end]
+    found = []
+    for place in [place for place in given[0] if place in given[-1]] if given else ():
+        low = given[0][place].of(ends[0]["value"]) if ends[0] else -inf
+        high = given[-1][place].of(ends[1]["value"]) if ends[1] else inf
+        found.append((place, min(low, high), max(low, high)))
+    return found
 
 
-def _samples(leaf: Leaf) -> Emitter:
+def _samples(key: str, held: Json) -> Spans:
     """From the least to the greatest sample; open where one is beyond what could be detected.
 
     See https://hl7.org/fhir/R4/datatypes.html#SampledData.
     """
-    key = leaf.key
-
-    def emit(sink: Sink, held: Json) -> None:
-        samples = set(held.get("data", "").split())
-        amounts = [Decimal(sample) for sample in samples if _SAMPLE.fullmatch(sample)]
-        if not amounts:
-            return
-        origin, factor = held["origin"], Fraction(held.get("factor", 1))
-        zero = Fraction(origin.get("value", 0))
-        ends = sorted(Fraction(amount) * factor + zero for amount in (min(amounts), max(amounts)))
-        for place, scale in _places(key, origin).items():
-            low = -inf if "L" in samples else scale.of(ends[0])
-            high = inf if "U" in samples else scale.of(ends[1])
-            sink.ranges.append(entry.span(place, low, high))
-
-    return emit
+    samples = set(held.get("data", "").split())
+    amounts = [Decimal(sample) for sample in samples if _SAMPLE.fullmatch(sample)]
+    if not amounts:
+        return []
+    origin, factor = held["origin"], Fraction(held.get("factor", 1))
+    zero = Fraction(origin.get("value", 0))
+    ends = sorted(Fraction(amount) * factor + zero for amount in (min(amounts), max(amounts)))
+    found = []
+    for place, scale in _places(key, origin).items():
+        low = -inf if "L" in samples else scale.of(ends[0])
+        high = inf if "U" in samples else scale.of(ends[1])
+        found.append((place, low, high))
+    return found

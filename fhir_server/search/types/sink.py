@@ -11,10 +11,11 @@ from typing import Any
 class Sink:
     """The entries of one resource in the making."""
 
-    __slots__ = ("base_url", "compartments", "index", "ranges", "rare", "references", "sort")
+    __slots__ = ("base_url", "compartments", "index", "ranges", "rare", "references", "resource", "sort")
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, resource: dict[str, Any]) -> None:
         self.base_url = base_url
+        self.resource = resource
         self.index: list[str] = []
         self.rare: list[str] = []
         self.ranges: list[dict[str, Any]] = []

@@ -233,13 +233,18 @@ def _coding(leaf: Leaf) -> Emitter:
     key = leaf.key
 
     def emit(sink: Sink, held: dict[str, Any]) -> None:
-        system, code, display = held.get("system", ""), held.get("code", ""), held.get("display", "")
-        short = len(system) + len(code) + len(display) <= _LONGEST_CACHED
-        found, rare = (_cached_entries if short else _cached_entries.__wrapped__)(key, system, code, display)
+        found, rare = entries(key, held)
         sink.index += found
         sink.rare += rare
 
     return emit
+
+
+def entries(key: str, coding: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The entries of a coding, and those of them that are seldom asked for."""
+    system, code, display = coding.get("system", ""), coding.get("code", ""), coding.get("display", "")
+    short = len(system) + len(code) + len(display) <= _LONGEST_CACHED
+    return (_cached_entries if short else _cached_entries.__wrapped__)(key, system, code, display)
 
 
 _LONGEST_CACHED = 400
@@ -248,7 +253,6 @@ _LONGEST_CACHED = 400
 
 @lru_cache(maxsize=16384)  # a hospital's codes are few
 def _cached_entries(key: str, system: str, code: str, display: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The entries of a coding, and those of them that are seldom asked for."""
     rare = []
     if system:
         rare.append(entry.exact(entry.system_key(key), system))

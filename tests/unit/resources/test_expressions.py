@@ -42,11 +42,16 @@ def test_a_union_is_several_paths() -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["", "A.", "A.b.first()", "A.b.where(c > 1)", "A.b and A.c", "%resource.b", "A.b.where(c='d'", "A..b"]
+    "expression", ["", "A.", "A.b.first()", "A.b.where(c > 1)", "A.b and A.c", "A.b.where(c='d'", "A..b"]
 )
 def test_what_is_outside_of_the_subset_is_refused(expression: str) -> None:
     with pytest.raises(UnsupportedExpressionError):
         expressions.parse(expression)
+
+
+def test_only_a_component_names_the_resource() -> None:
+    with pytest.raises(UnsupportedExpressionError, match="%resource"):
+        values("Patient", "%resource.name", {})
 
 
 def test_an_element_that_does_not_exist_is_refused() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import attrgetter
 
-from resources.parameters import BASE, SEARCHABLE_TYPES
+import pytest
+
+from resources import expressions
+from resources.parameters import BASE, SEARCHABLE_TYPES, SearchParameter, united
 
 NOT_ANSWERED_TYPES = {
-    "composite": 46,  # needs values paired at extraction
     "special": 1,  # Location.near: distances
 }
 NOT_ANSWERED = {
@@ -43,6 +46,22 @@ def test_a_shared_parameter_belongs_to_its_bases_only() -> None:
     assert clinical is not None
     assert clinical.id == "clinical-code"
     assert BASE.get("Patient", "code") is None
+
+
+@pytest.mark.parametrize("parameter", [one for one in BASE.all if united(one) != (one,)], ids=attrgetter("code"))
+def test_a_united_parameter_has_the_values_of_its_parts(parameter: SearchParameter) -> None:
+    def places(some: SearchParameter) -> set[tuple[object, ...]]:
+        return {(leaf.path, leaf.element_type) for leaf in expressions.leaves("Observation", some)}
+
+    parts = united(parameter)
+    assert places(parameter) == set().union(*map(places, parts))
+    assert sum(len(places(part)) for part in parts) == len(places(parameter))
+    kinds = {(part.type, tuple((one.expression, one.parameter.type) for one in part.components)) for part in parts}
+    assert kinds == {(parameter.type, tuple((one.expression, one.parameter.type) for one in parameter.components))}
+
+
+def test_five_parameters_are_united() -> None:
+    assert len([parameter for parameter in BASE.all if united(parameter) != (parameter,)]) == 5
 
 
 def test_searchable_is_sorted_by_code() -> None:

@@ -39,7 +39,6 @@ def test_an_observation() -> None:
     assert extract(observation, BASE_URL) == Extracted(
         index=[
             "Observation.code|8480-6|http://loinc.org",
-            "Observation.combo-code|8480-6|http://loinc.org",
             "Observation.encounter|Encounter/3",
             "Observation.subject|Patient/1",
             "Observation.patient|Patient/1",
@@ -53,8 +52,6 @@ def test_an_observation() -> None:
         rare=[
             "Observation.code:system|http://loinc.org",
             "Observation.code:text|systolic|Systolic",
-            "Observation.combo-code:system|http://loinc.org",
-            "Observation.combo-code:text|systolic|Systolic",
         ],
     )
 

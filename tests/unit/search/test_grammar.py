@@ -178,11 +178,6 @@ def test_what_is_wrong_is_named(name: str, text: str, said: str | None) -> None:
         assert len(str(raised.value)) < 1000
 
 
-def test_what_observations_cannot_be_asked_yet() -> None:
-    with pytest.raises(BadRequest, match="known to FHIR, not yet supported"):
-        parse([("code-value-quantity", "8480-6$5")], "Observation")
-
-
 @pytest.mark.parametrize("number", ["x", "1e999", "0x10", "NaN", "Infinity", "1_000", "9" * 40])
 def test_numbers_that_are_none(number: str) -> None:
     with pytest.raises(BadRequest, match="a number such as"):
