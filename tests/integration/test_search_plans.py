@@ -28,7 +28,9 @@ def observation(number: int) -> Json:
         "resourceType": "Observation",
         "id": str(number),
         "status": "final" if number % 2 else "amended",
-        "code": {"coding": [{"system": "http://loinc.org", "code": str(number % 20)}]},
+        "code": {
+            "coding": [{"system": "http://loinc.org", "code": str(number % 20), "display": f"Display {number % 20}"}]
+        },
         "subject": {"reference": f"Patient/{number % 50}"},
         "effectiveDateTime": f"20{number % 100:02}-01-01T{number % 24:02}:00:00Z",
         "valueQuantity": {"value": number, "unit": "mg"},
@@ -39,7 +41,14 @@ def patient(number: int) -> Json:
     return {
         "resourceType": "Patient",
         "id": str(number),
-        "identifier": [{"system": "http://mrn", "value": str(number)}],
+        "identifier": [
+            {
+                "system": "http://mrn",
+                "value": str(number),
+                "type": {"text": "Record", "coding": [{"system": "http://type", "code": "MR"}]},
+            },
+        ],
+        "text": {"div": f"<div>Patient word{number}</div>"},
         "name": [{"family": f"F{number:03}"}],
         "birthDate": f"19{number % 100:02}-06-01",
     }
@@ -104,6 +113,15 @@ def stages(plan: Json) -> Iterator[str]:
         ("Observation", "code=http://loinc.org|7&date=ge2007-01-01&date=lt2007-02-01&_sort=-_lastUpdated", True, 11),
         ("Observation", "value-quantity=7||mg", True, 1),
         ("Observation", "value-quantity=ge7||mg&value-quantity=le11||mg", True, 3),
+        ("Observation", "code:text=Display 7", True, 31),
+        ("Patient", "identifier:of-type=http://type|MR|8", True, 1),
+        ("Patient", "identifier:text=record", True, 301),
+        ("Patient", "_text=word8", True, 1),
+        ("Patient", "_text=word8 patient", True, 1),
+        ("Patient", "_text=word8 patient OR word10", False, 2),
+        ("Patient", "_text=word8 patient,word10 patient", False, 2),
+        ("Patient", "phonetic=f008", True, 1),
+        (None, "_text=word8 patient", True, 1),
         (None, "", False, 11),
         (None, "_type=Patient,Observation", False, 22),
         (None, "_id=8", True, 1),

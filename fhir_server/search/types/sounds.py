@@ -23,7 +23,7 @@ CODE = "phonetic"
 
 def sounds(text: str) -> tuple[str, ...]:
     """The code of each word."""
-    return tuple(jellyfish.metaphone(word) or word for word in words(text))
+    return tuple((jellyfish.metaphone(word) if word.isalpha() else "") or word for word in words(text))
 
 
 def value(asked: Asked) -> Expr:
