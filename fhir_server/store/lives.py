@@ -82,12 +82,15 @@ class Stored:
 
     def progress(self, life: Life) -> str:
         """How far a life is, in words."""
-        if life.state is not State.INDEXING or not life.pending:
+        if not life.is_being_reindexed:
             return life.state
-        done = life.done
+        return f"{life.state} ({percent(self.done(life), life.total)})"
+
+    def done(self, life: Life) -> int:
+        """How many resources have been reindexed for a life."""
         if self.walk is not None and (life.id, life.version) in self.walk.serves:
-            done += self.walk.done
-        return f"{life.state} ({percent(done, life.total)})" if life.total else life.state
+            return life.done + self.walk.done
+        return life.done
 
     def outdated(self, wanted: str) -> dict[str, str]:
         """The types whose entries are not of this form, and how far each is, in words."""
