@@ -7,51 +7,33 @@ with the page. `start`, `end`, `_since` and `_type` are part of the queries.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Final
 
 from fhir_server.access.limits import Access
-from fhir_server.document import entry, layout
+from fhir_server.document import layout
 from fhir_server.interactions import pages
 from fhir_server.interactions.read import found
 from fhir_server.interactions.search import left_out
 from fhir_server.interactions.server import Operation, Server
 from fhir_server.model import FhirRequest, FhirResponse, Pairs
 from fhir_server.operations import parameters
-from fhir_server.search import cursor, sort
-from fhir_server.search import includes as following
-from fhir_server.search.criteria import Asking, criterion
-from fhir_server.search.includes import Include, Way
+from fhir_server.search import cursor, record
+from fhir_server.search.criteria import Asking
 from fhir_server.search.query import Position, Query, SortKey, Stored
-from fhir_server.search.tree import (
-    Expr,
-    HasId,
-    InCompartment,
-    Not,
-    OfType,
-    Present,
-    StartsWith,
-    Updated,
-    all_of,
-    any_of,
-)
-from fhir_server.store import includes, reader
+from fhir_server.search.record import MEMBERS, PATIENT
+from fhir_server.search.tree import Expr, HasId, InCompartment, Not, OfType, Updated, all_of
+from fhir_server.search.upgrade import check_current
+from fhir_server.store import compartments, includes, reader
 from fhir_server.store.rows import PAGE_BYTES, Page
 from resources import instants
-from resources.compartments import holds, membership
 from resources.outcome import BadRequest
-from resources.parameters import ParameterSet
 from resources.registry import RESOURCE_TYPES
 
-PATIENT: Final = "Patient"
-MEMBERS: Final = tuple(sorted(type_ for type_ in RESOURCE_TYPES if holds(PATIENT, type_)))
-"""The types that can be in a patient's compartment."""
 TAKEN: Final = {"start": "valueDate", "end": "valueDate", "_since": "valueInstant", "_type": "valueCode",
                 "_count": "valueInteger"}  # fmt: skip
 """The parameters, and the members that hold them in a Parameters resource."""
-FROM_THE_BEGINNING: Final = Position(("",), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +56,29 @@ async def everything(server: Server, access: Access, request: FhirRequest) -> Fh
     query = asked_for(server, patient.key, asked)
     first = Page((), None)
     if asked.cursor is None:
-        tree = all_of(HasId((patient.key,)), narrowed(server, gone_through(asked)))
+        tree = all_of(HasId((patient.key,)), narrowed(gone_through(asked)))
         first = await reader.leading_on(
             access, server.database, tree, (PATIENT,), most=1, most_bytes=PAGE_BYTES, entries=True
         )
-    page = joined(first, await rest(server, access, replace(query, count=query.count - len(first.versions))))
-    along = await includes.follow(access, server.database, query.includes, page, only=outsiders(server, asked))
+    page = await filled(server, access, query, await parts(server, access, patient.key, asked, query), first)
+    only = all_of(record.nobodys(), narrowed(asked))
+    along = await includes.follow(access, server.database, query.includes, page, only=only)
     return answered(server, request, asked, query, page, along)
 
 
-async def rest(server: Server, access: Access, query: Query) -> Page:
-    """The page of the others: none where the patient fills it."""
-    if query.count == 0:
-        return Page((), FROM_THE_BEGINNING)
-    return await reader.search(access, server.database, query, secret=server.secret)
-
-
-def joined(first: Page, others: Page) -> Page:
-    """The patient and the others as one page."""
-    return Page((*first.versions, *others.versions), others.next, (*first.entries, *others.entries))
+async def filled(server: Server, access: Access, query: Query, parts: Mapping[str, Query], page: Page) -> Page:
+    """`page` with the rows of the parts, one part after another, until it is full; `next` is where to go on."""
+    reached: Position | None = Position(("",), ())
+    for last, part in parts.items():
+        left = query.count - len(page.versions)
+        if left == 0 or page.size >= PAGE_BYTES:
+            return replace(page, next=reached)
+        more = await reader.search(access, server.database, replace(part, count=left), secret=server.secret)
+        page = Page((*page.versions, *more.versions), more.next, (*page.entries, *more.entries))
+        if more.next is not None:
+            return page
+        reached = Position((last,), ())
+    return replace(page, next=None)
 
 
 def answered(
@@ -182,19 +168,38 @@ def _count(server: Server, text: str | None) -> int:
 
 
 def asked_for(server: Server, key: str, asked: Asked) -> Query:
-    """The search for what is in the compartment of `key` but for the patient, and what it brings along."""
+    """The search for what is in the compartment of `key` but for the patient, at any time, and what it brings along."""
     wanted = gone_through(asked)
+    check_current(server.parameters, RESOURCE_TYPES)
     return Query(
         type=None,
-        tree=all_of(InCompartment(key), Not(HasId((key,))), narrowed(server, wanted)),
+        tree=all_of(InCompartment(key), Not(HasId((key,))), narrowed(wanted)),
         types=wanted.types,
         sort=(SortKey((Stored(layout.ID),)),),
         count=asked.count,
         cursor=asked.cursor,
         applied=asked.applied,
         compartment=f"{key}/$everything",
-        includes=(references(server.parameters),),
+        includes=(record.references(server.parameters),),
     )
+
+
+async def parts(server: Server, access: Access, key: str, asked: Asked, query: Query) -> Mapping[str, Query]:
+    """The searches that the query is divided into, each with the end of the ids that it may find: one for each type
+    that is there where a time is asked for, since types have their own dates, and tests of all cost as much for each
+    resource; not those that the cursor has passed. Raises BadRequest."""
+    bounds = [f"{prefix}{text}" for prefix, text in (("ge", asked.start), ("le", asked.end)) if text is not None]
+    if not bounds:
+        return {"": query}
+    asking = Asking(server.parameters, server.settings.base_url, server.clock() // 1000)
+    position = cursor.unseal(asked.cursor, query, server.secret).values[0] if asked.cursor else ""
+    present = await compartments.types_in(access, server.database, key)
+    return {
+        end: replace(query, tree=all_of(query.tree, OfType((type_,)), record.in_time(asking, type_, bounds)))
+        for type_ in present
+        if type_ in (query.types or present)
+        and (end := f"{type_}0") > str(position)  # the character after the slash of Observation/1
+    }
 
 
 def gone_through(asked: Asked) -> Asked:
@@ -203,65 +208,12 @@ def gone_through(asked: Asked) -> Asked:
     return asked if all(type_ in MEMBERS for type_ in asked.types) else replace(asked, types=())
 
 
-def narrowed(server: Server, asked: Asked) -> Expr:
-    """The test of `_type`, `_since`, `start` and `end`. Raises BadRequest."""
+def narrowed(asked: Asked) -> Expr:
+    """The test of `_type` and `_since`."""
     tests: list[Expr] = [OfType(asked.types)] if asked.types else []
     if asked.since is not None:
         tests.append(Updated(low=asked.since))
-    bounds = [f"{prefix}{text}" for prefix, text in (("ge", asked.start), ("le", asked.end)) if text is not None]
-    if bounds:
-        tests.append(in_care(server, bounds))
     return all_of(*tests)
-
-
-def in_care(server: Server, bounds: list[str]) -> Expr:
-    """The test that a resource's date lies within dates as a search is asked for them, or that it has none: what is not
-    of one time is part of the record at any time. Raises BadRequest."""
-    asking = Asking(server.parameters, server.settings.base_url, server.clock() // 1000)
-    dated = {type_: codes for type_ in MEMBERS if (codes := sort.dates(type_))}
-    tests = [all_of(OfType((type_,)), in_time(asking, type_, codes, bounds)) for type_, codes in dated.items()]
-    return any_of(Not(OfType(tuple(dated))), *tests)
-
-
-def in_time(asking: Asking, type_: str, codes: Sequence[str], bounds: list[str]) -> Expr:
-    """The same for the first of these parameters that a resource of a type has."""
-    tests: list[Expr] = []
-    before: list[Expr] = []
-    for code in codes:
-        tests.append(all_of(*before, *(criterion(asking, (type_,), code, bound) for bound in bounds)))
-        before.append(Not(Present(f"{type_}.{code}", ranged=True)))
-    return any_of(*tests, all_of(*before))
-
-
-# What comes along
-
-
-@lru_cache(maxsize=4)
-def references(known: ParameterSet) -> Include:
-    """Every reference of what can be in a patient's compartment, those too that no parameter covers."""
-    uncovered = Way("", entry.UNCOVERED, RESOURCE_TYPES)
-    return Include(
-        "What the record refers to", (uncovered, *(way for type_ in MEMBERS for way in following.ways(known, type_)))
-    )
-
-
-def outsiders(server: Server, asked: Asked) -> Expr:
-    """The test that something is no patient's, and of the types and time that are asked for."""
-    wanted = replace(asked, start=None, end=None)
-    return all_of(nobodys(), narrowed(server, wanted))
-
-
-@lru_cache(maxsize=1)
-def nobodys() -> Expr:
-    """The test that something is in no patient's compartment."""
-    others = tuple(sorted(RESOURCE_TYPES.difference(MEMBERS)))
-    tests = [
-        all_of(OfType((type_,)), Not(any_of(*(
-            StartsWith(f"{type_}.{code}{entry.SEPARATOR}{PATIENT}/") for code in membership(PATIENT, type_)
-        ))))
-        for type_ in MEMBERS if type_ != PATIENT
-    ]  # fmt: skip
-    return any_of(OfType(others), *tests)
 
 
 EVERYTHING: Final = Operation(
