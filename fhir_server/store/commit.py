@@ -96,8 +96,9 @@ async def prepare(
 ) -> Prepared:
     """Stamp all changes, and encode them, if they are few or if they might not fit into `budget` (bytes of cache).
 
-    `stamp` gives the time of a version (µs) that replaces another. Guards see changes that are checked. Raises
-    PayloadTooLarge for a resource that does not fit a document, and what the changes' `check` raises.
+    `stamp` gives the time of a version (µs) that replaces another. Guards say of unchecked changes what they
+    claim; those that claim something see checked ones afterwards. Raises PayloadTooLarge for a resource that does not
+    fit a document, and what the changes' `check` raises.
     """
     drafts: list[Draft] = []
     for number, change in enumerate(commit.changes, 1):
@@ -106,21 +107,22 @@ async def prepare(
             await asyncio.sleep(0)
     text_bytes = sum(draft.text_bytes for draft in drafts)
     checked = all(change.check is None for change in commit.changes)
-    if len(drafts) <= FIRST_CHUNK_CHANGES or (guards and not checked) or admission.ceiling(text_bytes) > budget:
+    concerned = [(guard, keys) for guard in guards if (keys := await guard.claims(commit))]
+    looked_at = bool(concerned) and not checked
+    if len(drafts) <= FIRST_CHUNK_CHANGES or looked_at or admission.ceiling(text_bytes) > budget:
         weight, checked = 0, True
         async for chunk in _chunks(drafts):
             weight += sum(encoded.weight for encoded in chunk)
     else:
         weight = admission.estimate(text_bytes)
     claims = {f"condition {condition.key}" for condition in commit.conditions}
-    concerned = [(guard, await guard.claims(commit)) for guard in guards]
     claims.update(*(keys for _, keys in concerned))
     return Prepared(
         access=access,
         commit=commit,
         drafts=tuple(drafts),
         claims=tuple(sorted(claims)),
-        guards=tuple(guard for guard, keys in concerned if keys),
+        guards=tuple(guard for guard, _ in concerned),
         weight=weight,
         checked=checked,
         parameters=parameters,
