@@ -15,8 +15,8 @@ from fhir_server.interactions.server import Server
 from fhir_server.model import FhirRequest, FhirResponse, Pairs
 from fhir_server.search import cursor, grammar
 from fhir_server.search.query import Query
-from fhir_server.store import includes, reader
-from fhir_server.store.rows import PAGE_BYTES
+from fhir_server.store import includes, reader, totals
+from fhir_server.store.rows import PAGE_BYTES, Page
 from resources.outcome import Issue
 
 
@@ -34,14 +34,12 @@ async def search(server: Server, access: Access, request: FhirRequest) -> FhirRe
     )
     if query.explain:
         return await explain(server, access, query)
-    total = None
-    if query.count == 0 or query.total not in (None, "none"):
-        total = await reader.count(access, server.database, query)
     if query.count == 0:
-        return answer(request, query, (), total, None)
+        total, notes = await _counted(server, access, query)
+        return answer(request, replace(query, issues=(*query.issues, *notes)), (), total, None)
     page = await reader.search(access, server.database, query, secret=server.secret)
-    if total is None and page.next is None and query.cursor is None and query.total is None:
-        total = len(page.versions)  # they are all here
+    total, notes = await _total(server, access, query, page)
+    query = replace(query, issues=(*query.issues, *notes))
     following = cursor.seal(page.next, query, server.secret) if page.next else None
     base = request.base_url.encode()
     entries = tuple(pages.match_entry(base, found, subset=query.subset) for found in page.versions)
@@ -50,6 +48,25 @@ async def search(server: Server, access: Access, request: FhirRequest) -> FhirRe
         entries += tuple(pages.match_entry(base, found, b"include", query.subset) for found in included.versions)
         query = replace(query, issues=(*query.issues, *left_out(included.cut)))
     return answer(request, query, entries, total, following)
+
+
+async def _total(server: Server, access: Access, query: Query, page: Page) -> tuple[int | None, list[Issue]]:
+    """How many matches there are, as far as the client wants to know, and what is to be said of the number."""
+    if query.total == "none":
+        return None, []
+    if page.next is None and query.cursor is None:
+        return len(page.versions), []  # they are all here
+    return (None, []) if query.total is None else await _counted(server, access, query)
+
+
+async def _counted(server: Server, access: Access, query: Query) -> tuple[int | None, list[Issue]]:
+    if query.total != "estimate":
+        return await totals.count(access, server.database, query), []
+    found = await totals.estimate(access, server.database, query)
+    if found.exact:
+        return found.total, []
+    few = "are too many to be seen at once" if found.total is None else f"may be more than these {found.total:,}"
+    return found.total, [Issue("information", "informational", f"_total=estimate: the matches {few}.")]
 
 
 def left_out(cut: tuple[str, ...]) -> list[Issue]:

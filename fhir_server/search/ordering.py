@@ -13,7 +13,7 @@ from typing import Any
 
 from fhir_server.document import entry, layout
 from fhir_server.document.entry import Filter
-from fhir_server.search.query import Behind, Computed, Held, Position, SortKey, SortValue, Stored
+from fhir_server.search.query import Behind, Computed, Held, Plan, Position, SortKey, SortValue, Stored
 from fhir_server.search.tree import Expr
 from resources import quantities
 
@@ -60,6 +60,12 @@ def _total(keys: Sequence[SortKey]) -> Sequence[SortKey]:
 
 def _field(number: int, key: SortKey, *, is_stored: bool) -> str:
     return key.stored if key.stored and (is_stored or key.stored == layout.ID) else f"{COMPUTED}{number}"
+
+
+def pipeline(plan: Plan, most: int) -> list[Stage]:
+    """The aggregation of a plan whose sort values are computed, of `most` rows at most."""
+    stages = plan.computed.stages if plan.computed else ()
+    return [{"$match": plan.filter}, *stages, {"$sort": dict(plan.sort)}, {"$limit": most}]
 
 
 def after(order: Sort, position: Position) -> list[Filter]:

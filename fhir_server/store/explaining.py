@@ -13,6 +13,7 @@ from bson import json_util
 from fhir_server.access.limits import Access
 from fhir_server.document import layout
 from fhir_server.search import compile as compiling
+from fhir_server.search import ordering
 from fhir_server.search.query import Plan, Query
 from fhir_server.store import planning
 from fhir_server.store.database import Database, Document, translated
@@ -62,23 +63,31 @@ def _filters(plan: Plan) -> Iterator[Document]:
 
 
 async def _run(db: Database, plan: Plan, filter_: Document) -> Run:
-    command: Document = {"find": layout.RESOURCES, "filter": filter_, "hint": plan.hint, "limit": plan.limit}
-    if plan.sort:
-        command["sort"] = dict(plan.sort)
+    command = _command(plan, filter_)
     asked = {"explain": command, "verbosity": "executionStats", "maxTimeMS": SEARCH_MILLISECONDS}
     found = await db.database.command(asked)
+    if plan.computed is not None:
+        found = found["stages"][0]["$cursor"]
     statistics = found["executionStats"]
     stages = list(_stages(found["queryPlanner"]["winningPlan"]))
     return Run(
         json_util.dumps(filter_),
-        json_util.dumps(command.get("sort", {})),
+        json_util.dumps(dict(plan.sort)),
         ", ".join(dict.fromkeys(stage["indexName"] for stage in stages if "indexName" in stage)) or plan.hint,
-        any(stage["stage"] == "SORT" for stage in stages),
+        plan.computed is not None or any(stage["stage"] == "SORT" for stage in stages),
         statistics["totalKeysExamined"],
         statistics["totalDocsExamined"],
         statistics["nReturned"],
         statistics["executionTimeMillis"],
     )
+
+
+def _command(plan: Plan, filter_: Document) -> Document:
+    if plan.computed is not None:
+        pipeline = ordering.pipeline(plan, plan.limit)
+        return {"aggregate": layout.RESOURCES, "pipeline": pipeline, "cursor": {}, "hint": plan.hint}
+    command: Document = {"find": layout.RESOURCES, "filter": filter_, "hint": plan.hint, "limit": plan.limit}
+    return {**command, "sort": dict(plan.sort)} if plan.sort else command
 
 
 def _stages(stage: Document) -> Iterator[Document]:

@@ -14,6 +14,7 @@ from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from fhir_server.document import layout
+from fhir_server.search import ordering
 from fhir_server.search.query import Plan
 from fhir_server.store import rows
 from fhir_server.store.database import Database, Document
@@ -82,13 +83,10 @@ class Ordered:
             await self._listing.close()
 
     async def _list(self) -> AsyncCommandCursor[Document]:
-        plan = self._plan
-        if plan.computed is None:
-            raise ValueError("the plan's order needs no computing")
         limits: dict[str, Any] = {} if self._milliseconds is None else {"maxTimeMS": self._milliseconds}
         return await self._db.resources.aggregate(
-            [{"$match": plan.filter}, *plan.computed.stages, {"$sort": dict(plan.sort)}, {"$limit": self._most}],
-            hint=plan.hint,
+            ordering.pipeline(self._plan, self._most),
+            hint=self._plan.hint,
             session=self._session,
             allowDiskUse=False,
             **limits,

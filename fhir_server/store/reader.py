@@ -20,17 +20,14 @@ from fhir_server.model import Version
 from fhir_server.search import compile as compiling
 from fhir_server.search import cursor
 from fhir_server.search.query import Plan, Query
-from fhir_server.search.rewrite import restrict, restricted
+from fhir_server.search.rewrite import restrict
 from fhir_server.search.tree import Expr
 from fhir_server.store import grouped, links, ordered, planning
 from fhir_server.store.database import Database, Document, translated
 from fhir_server.store.rows import PAGE_BYTES, SEARCH_MILLISECONDS, Page, merged, page_of, take
-from resources.outcome import Unprocessable
 
 MANY_KEYS: Final = 1_000
 """Keys in one query."""
-COUNT_MILLISECONDS: Final = 5_000
-"""A count that takes longer is refused."""
 
 
 class HistoryPoint(NamedTuple):
@@ -184,19 +181,6 @@ async def _walked(
         if size > most_bytes and rows:
             return rows, False
     return rows, True
-
-
-async def count(access: Access, db: Database, query: Query) -> int:
-    """How many rows match, without limit. Raises Unprocessable (too costly) after COUNT_MILLISECONDS, Unavailable."""
-    try:
-        async with asyncio.timeout(COUNT_MILLISECONDS / 1000 + 1):
-            with translated():
-                tree = await planning.resolved(access, db, restricted(query, access.limit))
-                return await links.count(db, compiling.unordered(tree, 0), milliseconds=COUNT_MILLISECONDS)
-    except (Unprocessable, TimeoutError) as error:
-        raise Unprocessable(
-            "Counting the matches takes too long. Narrow the search, or ask without _total=accurate.", code="too-costly"
-        ) from error
 
 
 async def history(

@@ -39,6 +39,11 @@ async def test_dates_are_two_queries(client: httpx.AsyncClient) -> None:
     assert [plan["index"] for plan in plans] == ["tD", "tW"]
 
 
+async def test_a_computed_order_is_sorted_in_memory(client: httpx.AsyncClient) -> None:
+    [plan] = parts(await client.get("Patient?_sort=-family,identifier&_explain=true"), "plan")
+    assert (plan["index"], plan["sortedInMemory"]) == ("tU", True)
+
+
 async def test_it_shows_no_matches_and_takes_true_or_false(client: httpx.AsyncClient) -> None:
     assert (await client.get("Patient?_explain=maybe")).status_code == 400
     assert (await client.get("Patient?_explain=false")).json()["resourceType"] == "Bundle"

@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from fhir_server.store import links, totals
+
 JSON = {"Content-Type": "application/fhir+json"}
 LENIENT = {"Prefer": "handling=lenient"}
 SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
@@ -119,3 +121,60 @@ async def test_unknown_elements_are_left_out_when_lenient(client: httpx.AsyncCli
     assert "_elements=note&" in bundle["link"][0]["url"] + "&"
     assert "nose" in bundle["entry"][-1]["resource"]["issue"][0]["diagnostics"]
     assert members(bundle["entry"][0]["resource"]) == {"status", "code", "note"}
+
+
+# Totals
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An estimate counts to two."""
+    monkeypatch.setattr(totals, "ESTIMATED", 2)
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize(
+    ("query", "total", "noted"),
+    [
+        ("_count=2&_total=accurate", 3, False),
+        ("_count=2&_total=none", None, False),
+        ("_count=2", None, False),
+        ("_count=2&_total=estimate", 2, True),
+        ("_count=3&_total=estimate", 3, False),
+        ("_count=3", 3, False),
+        ("_count=3&_total=none", None, False),
+        ("_count=0", 3, False),
+        ("_count=0&_total=estimate", 2, True),
+        ("_summary=count", 3, False),
+    ],
+)
+async def test_totals(client: httpx.AsyncClient, mark: str, query: str, total: int | None, noted: bool) -> None:
+    bundle = await search(client, f"Observation?_tag={mark}&{query}")
+
+    assert bundle.get("total") == total
+    outcomes = [entry["resource"] for entry in bundle.get("entry", ()) if entry["search"]["mode"] == "outcome"]
+    assert bool(outcomes) == noted
+    if noted:
+        assert outcomes[0]["issue"][0]["severity"] == "information"
+        assert "more than these 2" in outcomes[0]["issue"][0]["diagnostics"]
+
+
+async def test_an_estimate_of_few_is_exact(client: httpx.AsyncClient, mark: str) -> None:
+    bundle = await search(client, f"Observation?_tag={mark}&_count=2&_total=estimate")
+    assert (bundle["total"], len(bundle["entry"])) == (3, 2)
+    following = await search(client, bundle["link"][1]["url"])
+    assert (following["total"], len(following["entry"])) == (3, 1)
+
+
+async def test_what_takes_too_long_has_no_estimate(
+    client: httpx.AsyncClient, mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "MANY", 0)
+    monkeypatch.setattr(links, "AT_FIRST", 0)
+    await post(client, {"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+                        "meta": {"tag": [{"code": f"of-{mark}"}]},
+                        "subject": {"reference": "Patient/of-1"}})  # fmt: skip
+    await client.put("Patient/of-1", json={"resourceType": "Patient", "id": "of-1", "active": True}, headers=JSON)
+    bundle = await search(client, f"Observation?subject:Patient.active=true&_tag=of-{mark}&_count=0&_total=estimate")
+    assert "total" not in bundle
+    assert "too many" in bundle["entry"][0]["resource"]["issue"][0]["diagnostics"]

@@ -12,7 +12,7 @@ from pymongo.collection import Collection
 
 from fhir_server.document import layout
 from fhir_server.search import compile as compiling
-from fhir_server.search import grammar
+from fhir_server.search import grammar, ordering
 from fhir_server.search.extract import extract
 from fhir_server.search.rewrite import restricted
 from fhir_server.search.tree import EVERYTHING
@@ -174,7 +174,7 @@ def test_a_computed_order_narrows_by_an_index_and_sorts_keys_only(
     )
     plan = compiling.plan(asked, restricted(asked, lambda _type: EVERYTHING), secret=b"s")
     assert plan.computed is not None
-    pipeline = [{"$match": plan.filter}, *plan.computed.stages, {"$sort": dict(plan.sort)}, {"$limit": plan.limit}]
+    pipeline = ordering.pipeline(plan, plan.limit)
     command = {"aggregate": resources.name, "pipeline": pipeline, "cursor": {}, "hint": plan.hint}
     found = resources.database.command("explain", command, verbosity="executionStats")
     first = found["stages"][0]["$cursor"]

@@ -16,7 +16,7 @@ from pymongo.collection import Collection
 
 from fhir_server.document import layout
 from fhir_server.search import compile as compiling
-from fhir_server.search import cursor, grammar, sort
+from fhir_server.search import cursor, grammar, ordering, sort
 from fhir_server.search.extract import Extracted, extract
 from fhir_server.search.match import matches
 from fhir_server.search.query import Plan, Query
@@ -167,9 +167,7 @@ class Corpus:
 
     def rows(self, plan: Plan) -> list[Json]:
         if plan.computed is not None:
-            ordering: list[Json] = [{"$sort": dict(plan.sort)}, {"$limit": plan.limit}]
-            stages = [{"$match": plan.filter}, *plan.computed.stages, *ordering]
-            return list(self.collection.aggregate(stages, hint=plan.hint))
+            return list(self.collection.aggregate(ordering.pipeline(plan, plan.limit), hint=plan.hint))
         halves = [plan] if plan.also is None else [plan, plan.also]
         found = [
             list(self.collection.find(half.filter, sort=list(half.sort) or None, hint=half.hint, limit=half.limit))
