@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from fhir_server import logs
 from fhir_server.follow import follow
+from fhir_server.http.connection import Connection
 from fhir_server.settings import Settings, problems
 
 APPLICATION: Final = "fhir_server.app:create"
@@ -31,7 +32,7 @@ def serve(descriptor: int, settings: Settings) -> None:
             APPLICATION,
             factory=True,
             loop="uvloop",
-            http="httptools",
+            http=Connection,
             backlog=BACKLOG,
             access_log=False,
             log_config=None,

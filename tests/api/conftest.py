@@ -17,6 +17,7 @@ import uvicorn
 from pymongo import MongoClient
 
 from fhir_server.app import create
+from fhir_server.http.connection import Connection
 from fhir_server.settings import Settings
 
 START_SECONDS = 30
@@ -30,7 +31,7 @@ def running(mongo_uri: str, database: str, **overrides: Any) -> Iterator[str]:
         listener.bind(("127.0.0.1", 0))
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/fhir"
         settings = Settings(mongodb_uri=mongo_uri, database=database, base_url=base_url, open=True, **overrides)
-        config = uvicorn.Config(create(settings), http="httptools", log_level="warning", lifespan="on", ws="none")
+        config = uvicorn.Config(create(settings), http=Connection, log_level="warning", lifespan="on", ws="none")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
