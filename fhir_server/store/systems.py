@@ -38,9 +38,10 @@ async def _part(db: Database, part: Expr) -> Expr:
 
 
 def _is_code(prefix: str) -> bool:
-    """Whether a beginning is that of a code's entries: they have a `|` behind the code."""
+    """Whether a beginning is that of a code's entries: they have a `|` behind the code. What is kept in `rare` has no
+    order that equality could give."""
     key, _, rest = prefix.partition(entry.SEPARATOR)
-    return rest.endswith(entry.SEPARATOR) and token.may_have_systems(key)
+    return rest.endswith(entry.SEPARATOR) and not entry.is_rare(prefix) and token.may_have_systems(key)
 
 
 def _equal(one: Expr, found: dict[str, tuple[str, ...] | None]) -> Expr:

@@ -6,6 +6,7 @@ import random
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ SECRET = b"s" * 32
 NOW_MS = 1_700_000_000_000
 FAMILIES = ["Müller", "Muller", "O'Brien", "obrien", "Smith", "Smith-Jones", "smith jones", "van der Berg", "Ng", "李"]
 GIVEN = ["Ann", "ann", "Anna", "Bob", "Zoë", "a|b", "a\\b", "$ne", ".*", "Å"]
+UCUM = "http://unitsofmeasure.org"
 SYSTEMS = [None, "http://a.example", "http://b.example", "urn:oid:1.2.3"]
 CODES = ["A", "a", "b", "b|c", "B\\", "final", "8480-6", "$gt", ""]
 DATES = [
@@ -47,6 +49,9 @@ PROFILES = [
     "http://a.example/x|1.2", "http://a.example/x|12", "urn:oid:1.2.3",
 ]  # fmt: skip
 WORDS = ["bone", "Bones", "liver", "Résumé", "a1", "O’Brien"]
+UNITS = [("mg", f"{UCUM}|mg"), ("mg", "|mg"), ("g", f"{UCUM}|g"), ("g", f"{UCUM}|g"), ("score", "|score"), (None, "|")]
+"""How a unit is called, and its system and code."""
+AMOUNTS = ["0", "0.005", "5", "5.4", "5000", "1e3", "-1"]
 NUMBERS = [0, 0.5, 0.25, 0.15, 0.149, 1, 0.95]
 
 
@@ -136,7 +141,32 @@ def observation(rng: random.Random) -> Json:
         maybe(rng, held, "effectiveDateTime", rng.choice(DATES))
     else:
         maybe(rng, held, "effectivePeriod", period(rng))
-    maybe(rng, held, "valueString", rng.choice(FAMILIES))
+    held |= measured(rng)
+    parts = [{"code": {"coding": [coding(rng)]}, **measured(rng)} for _ in range(rng.randint(1, 3))]
+    maybe(rng, held, "component", parts, 0.4)
+    return held
+
+
+def measured(rng: random.Random) -> Json:
+    """One of the values that an Observation and its components may have; or none."""
+    return rng.choice([
+        {"valueString": rng.choice(FAMILIES)},
+        {"valueCodeableConcept": {"coding": [coding(rng) for _ in range(rng.randint(1, 2))]}},
+        {"valueDateTime": rng.choice(DATES)},
+        {"valuePeriod": period(rng)},
+        {"valueQuantity": quantity(rng)},
+        {"valueQuantity": quantity(rng)},
+        {"valueQuantity": quantity(rng)},
+        {},
+    ])  # fmt: skip
+
+
+def quantity(rng: random.Random) -> Json:
+    held: Json = {"value": Decimal(rng.choice(AMOUNTS))}
+    unit, coded = rng.choice(UNITS)
+    system, _, code = coded.partition("|")
+    held |= {name: text for name, text in (("unit", unit), ("system", system), ("code", code)) if text}
+    maybe(rng, held, "comparator", rng.choice(["<", "<=", ">", ">="]), 0.2)
     return held
 
 
@@ -234,6 +264,18 @@ expressions = st.recursive(
 )
 
 
+quantities = st.builds(
+    lambda prefix, amount, unit: f"{prefix}{amount}{unit}",
+    prefixes,
+    st.sampled_from(AMOUNTS),
+    st.sampled_from(["", "||mg", "||g", "||score", f"|{UCUM}|mg", f"|{UCUM}|g", f"|{UCUM}|kg"]),
+)
+
+
+def composed(second: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.builds("{}${}".format, tokens, second)
+
+
 def pairs_of(name: str, values: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, str]]:
     return st.lists(values, min_size=1, max_size=3).map(lambda texts: (name, ",".join(texts)))
 
@@ -261,7 +303,13 @@ QUERIES = {
         pairs_of("subject:Patient", st.sampled_from(["1", "2", "Patient/1"])),
         pairs_of("date", dates),
         pairs_of("value-string", strings),
+        *(pairs_of(name, quantities) for name in ("value-quantity", "combo-value-quantity")),
+        *(pairs_of(f"{name}code-value-quantity", composed(quantities)) for name in ("", "", "combo-", "component-")),
+        *(pairs_of(f"{name}code-value-concept", composed(tokens)) for name in ("", "", "combo-", "component-")),
+        pairs_of("code-value-string", composed(strings)),
+        pairs_of("code-value-date", composed(dates)),
         *(st.tuples(st.just(f"{name}:missing"), booleans) for name in ("date", "subject", "value-string")),
+        *(st.tuples(st.just(f"{name}:missing"), booleans) for name in ("code-value-quantity", "code-value-concept")),
     ],
     "RiskAssessment": [
         pairs_of("probability", numbers), pairs_of("date", dates), pairs_of("subject", references),
