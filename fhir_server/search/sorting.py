@@ -13,8 +13,10 @@ from __future__ import annotations
 from fhir_server.search import criteria, sort
 from fhir_server.search.criteria import Asking, Types, UnknownParameterError, shown
 from fhir_server.search.query import Behind, Held, SortKey, SortValue, Stored
+from fhir_server.search.types import sounds
 from resources import expressions
 from resources.outcome import BadRequest
+from resources.parameters import WORDS
 from resources.parameters import united
 
 MOST_KEYS = 8
@@ -26,6 +28,8 @@ MOST_TARGETS = 8
 
 _ORDERED = frozenset({"date", "number", "quantity", "reference", "string", "token", "uri"})
 """Types of parameters whose values have an order."""
+_UNORDERED = frozenset({*WORDS, sounds.CODE})
+"""Parameters that find words and sounds."""
 
 
 def keys(asking: Asking, types: Types, text: str) -> tuple[SortKey, ...]:
@@ -33,14 +37,14 @@ def keys(asking: Asking, types: Types, text: str) -> tuple[SortKey, ...]:
     parts = text.split(",")
     if len(parts) > MOST_KEYS:
         raise _refusal(text, f"at most {MOST_KEYS} keys can be given", "too-costly")
-    found = []
+    found = {}
     for part in parts:
         descending, name = part.startswith("-"), part.removeprefix("-").removeprefix("+")
         values = _read(asking, types, text, name, descending=descending)
-        found.append(SortKey(values, descending=descending, name=shown(part)))
-    if len({key.values for key in found}) < len(found):
+        found[name] = SortKey(values, descending=descending, name=shown(part))
+    if len(found) < len(parts):
         raise _refusal(text, "a key is there twice")
-    return tuple(found)
+    return tuple(found.values())
 
 
 def _read(asking: Asking, types: Types, text: str, name: str, *, descending: bool) -> tuple[SortValue, ...]:
@@ -66,6 +70,8 @@ def _values(asking: Asking, types: Types, code: str, *, descending: bool) -> lis
         return [Stored(own)]
     known = {type_: criteria.known(asking, type_, code) for type_ in types}
     kinds = {parameter.type for parameter in known.values()}
+    if code in _UNORDERED:
+        raise BadRequest("it finds words, which have no order", code="not-supported")
     if len(kinds) > 1 or not kinds <= _ORDERED:
         raise BadRequest(f"a {' or a '.join(sorted(kinds))} parameter has no order", code="not-supported")
     scalars = {sort.scalars(type_).get(code) for type_ in types}
@@ -114,4 +120,4 @@ def _sortable(asking: Asking, types: Types) -> list[str]:
     def codes(type_: str) -> set[str]:
         return {found.code for found in asking.parameters.searchable(type_) if found.type in _ORDERED}
 
-    return sorted({*sort.FIELDS}.union(set.intersection(*map(codes, types))))
+    return sorted({*sort.FIELDS}.union(set.intersection(*map(codes, types)) - _UNORDERED))
