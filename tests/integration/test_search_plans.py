@@ -119,7 +119,7 @@ def stages(plan: Json) -> Iterator[str]:
         ("Patient", "_text=word8", True, 1),
         ("Patient", "_text=word8 patient", True, 1),
         ("Patient", "_text=word8 patient OR word10", True, 3),
-        ("Patient", "_text=word8 patient,word10 patient", True, 3),
+        ("Patient", "_text=word8 patient,word10 patient", True, 4),
         ("Patient", "phonetic=f008", False, 1),
         (None, "_text=word8 patient", True, 1),
         ("Observation", "code-value-quantity=7$gt580||mg", True, 1),

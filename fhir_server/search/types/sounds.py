@@ -8,6 +8,7 @@ https://hl7.org/fhir/R4/patient.html#search.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import jellyfish
 
@@ -38,6 +39,15 @@ def emitter(key: str) -> Callable[[Sink, str], None]:
     """What takes the parts of names."""
 
     def emit(sink: Sink, text: str) -> None:
-        sink.index += [entry.exact(key, sound) for sound in sounds(text)]
+        sink.index += (_entries if len(text) <= _LONGEST_CACHED else _entries.__wrapped__)(key, text)
 
     return emit
+
+
+_LONGEST_CACHED = 100
+"""Characters of a name: the cache must not grow by what somebody sends."""
+
+
+@lru_cache(maxsize=8192)  # names are few
+def _entries(key: str, text: str) -> tuple[str, ...]:
+    return tuple(entry.exact(key, sound) for sound in sounds(text))
