@@ -44,7 +44,7 @@ class Indexer:
         self._db = db
         self._base = base
         self._form = lives.form(base)
-        self._lease = Lease("search parameters", process)
+        self.lease = Lease("search parameters", process)
         self._base_url = base_url
         self._clock = clock
         self._parameters = base
@@ -54,7 +54,7 @@ class Indexer:
         while True:
             again = False
             try:
-                again = await leases.take(ACCESS, self._db, self._lease) and await self.advance()
+                again = await leases.take(ACCESS, self._db, self.lease) and await self.advance()
             except FhirError as error:
                 logger.warning("search parameters wait: %s", error)
             except Exception as error:  # noqa: BLE001 - the server goes on; what is not indexed is not answered
@@ -64,7 +64,7 @@ class Indexer:
     async def leave(self) -> None:
         """The end: another process may lead at once."""
         try:
-            await leases.release(ACCESS, self._db, self._lease)
+            await leases.release(ACCESS, self._db, self.lease)
         except FhirError as error:
             logger.warning("lease not given back: %s", error)
 
@@ -156,7 +156,7 @@ class Indexer:
         written = life.written(stored.lives)
         if written != self._parameters.added:
             self._parameters = ParameterSet(written, beside=self._base)
-        work = Reindexing(self._db, self._lease, self._parameters, self._base_url)
+        work = Reindexing(self._db, self.lease, self._parameters, self._base_url)
         try:
             if await reindex.step(ACCESS, work, walk) is None:
                 sampled = await reindex.verify(ACCESS, work, walk)
@@ -211,7 +211,7 @@ class Indexer:
         await lives.change(
             ACCESS,
             self._db,
-            self._lease,
+            self.lease,
             stored,
             lives=changed,
             gone=gone,
