@@ -17,7 +17,9 @@ from typing import Any
 from resources import definitions
 from resources.registry import RESOURCE_TYPES, STRUCTURES
 
-SEARCHABLE_TYPES = frozenset({"composite", "date", "number", "quantity", "reference", "string", "token", "uri"})
+SEARCHABLE_TYPES = frozenset(
+    {"composite", "date", "number", "quantity", "reference", "special", "string", "token", "uri"}
+)
 """The parameter types that this server answers."""
 
 WORDS = frozenset({"_text", "_content"})

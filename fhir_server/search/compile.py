@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from fhir_server.document import entry, layout
+from fhir_server.document import entry, layout, position
 from fhir_server.document.entry import Filter
 from fhir_server.search import cursor, ordering, periods
 from fhir_server.search.ordering import Sort
@@ -26,6 +26,7 @@ from fhir_server.search.tree import (
     HasId,
     InCompartment,
     Linked,
+    Near,
     Not,
     OfType,
     Present,
@@ -184,7 +185,8 @@ def _groups(parts: Sequence[Expr], position: Position | None) -> Linked | None:
     linked = [part for part in parts if isinstance(part, Linked)]
     if position is not None:
         return linked[0] if linked and position.group is not None else None
-    if any(isinstance(part, HasId) or _all_are(part, Equals, StartsWith, InCompartment, Within) for part in parts):
+    narrowing = Equals, StartsWith, InCompartment, Within, Near
+    if any(isinstance(part, HasId) or _all_are(part, *narrowing) for part in parts):
         return None
     many = [part for part in linked if len(part.ids) > MERGED]
     return many[0] if many and not any(map(has_links, parts)) else None
@@ -228,7 +230,7 @@ def _hint(parts: Sequence[Expr], order: Sort) -> str:  # noqa: PLR0911 - a table
         return "iD" if first == _DATE else "iU"
     if any(_all_are(part, Equals, StartsWith) and _is_all_rare(part) for part in parts):
         return "xI"
-    if any(_all_are(part, Within) for part in parts):
+    if any(_all_are(part, Within, Near) for part in parts):
         return "rK"
     if any(isinstance(part, Present) for part in parts):
         return "rK" if any(isinstance(part, Present) and part.ranged for part in parts) else "iU"
@@ -274,7 +276,7 @@ def _conditions(parts: Sequence[Expr], hint: str) -> list[Filter]:
         conditions.append(index.partial)
     if hint == layout.BY_ID:
         conditions += [_ids_of(part.types[0]) for part in parts if isinstance(part, OfType) and _is_one_type(part)]
-    if not any(_all_are(part, Equals, StartsWith, Contains, Within, Linked) for part in parts):
+    if not any(_all_are(part, Equals, StartsWith, Contains, Within, Near, Linked) for part in parts):
         conditions.append({layout.DELETED: {"$ne": True}})  # a tombstone has no entries
     return conditions
 
@@ -287,7 +289,7 @@ def _has_key_of_type(part: Expr, first: Expr) -> bool:
     if not isinstance(first, OfType) or len(first.types) > 1:
         return False
     match part:
-        case Equals(text) | StartsWith(text) | Contains(text) | Within(text) | Linked(text):
+        case Equals(text) | StartsWith(text) | Contains(text) | Within(text) | Near(text) | Linked(text):
             return text.startswith(f"{first.types[0]}.")
     return False
 
@@ -321,6 +323,8 @@ def _filter(node: Expr) -> Filter:  # noqa: C901, PLR0911 - one a node
             return entry.contains(key, text)
         case Within():
             return _within(node)
+        case Near(key, latitude, longitude, metres):
+            return position.near(key, latitude, longitude, metres)
         case Linked(key, ids):
             return _joined(entry.one_of([f"{key}{entry.SEPARATOR}{id_}" for id_ in ids]))
         case Present(key, ranged):

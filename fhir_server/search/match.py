@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhir_server.document import entry
+from fhir_server.document import entry, position
 from fhir_server.search.extract import Extracted
 from fhir_server.search.tree import (
     All,
@@ -21,6 +21,7 @@ from fhir_server.search.tree import (
     HasId,
     InCompartment,
     Linked,
+    Near,
     Not,
     OfType,
     Present,
@@ -69,7 +70,7 @@ def matches(  # noqa: PLR0911 - one a node
 
 
 def _has_entry(  # noqa: PLR0911 - one a node
-    node: Present | Equals | StartsWith | Contains | Within | Linked, extracted: Extracted
+    node: Present | Equals | StartsWith | Contains | Within | Near | Linked, extracted: Extracted
 ) -> bool:
     match node:
         case Equals(wanted):
@@ -90,6 +91,9 @@ def _has_entry(  # noqa: PLR0911 - one a node
             return any(held["k"] in entry.range_keys(key) for held in extracted.ranges)
         case Within():
             return any(_within(node, held) for held in extracted.ranges)
+        case Near(key, latitude, longitude, metres):
+            places = (held for held in extracted.ranges if held["k"] == key)
+            return any(position.is_near(held, latitude, longitude, metres) for held in places)
 
 
 def _held(extracted: Extracted, text: str) -> list[str]:

@@ -16,8 +16,7 @@ from fhir_server.search.query import Behind, Held, SortKey, SortValue, Stored
 from fhir_server.search.types import sounds
 from resources import expressions
 from resources.outcome import BadRequest
-from resources.parameters import WORDS
-from resources.parameters import united
+from resources.parameters import WORDS, united
 
 MOST_KEYS = 8
 """Keys of one `_sort`."""

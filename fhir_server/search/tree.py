@@ -111,6 +111,16 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True)
+class Near:
+    """There is a place of `key` at most so many metres from this one; degrees."""
+
+    key: str
+    latitude: float
+    longitude: float
+    metres: float
+
+
+@dataclass(frozen=True, slots=True)
 class Linked:
     """The index has the entry of `key` for one of these resources (`Patient/1`). `many` says that a resource may have
     several entries of `key`."""
@@ -172,7 +182,7 @@ class Under:
     name: str = field(default="", compare=False, repr=False)
 
 
-Leaf = InCompartment | OfType | HasId | Updated | Present | Equals | StartsWith | Contains | Within | Linked
+Leaf = InCompartment | OfType | HasId | Updated | Present | Equals | StartsWith | Contains | Within | Near | Linked
 Link = Chain | Has
 Lookup = Concept | Under
 """What stands for tokens or references that are looked up before the search."""

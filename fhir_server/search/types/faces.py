@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from fhir_server.search.tree import Expr, Present
-from fhir_server.search.types import composite, date, number, quantity, reference, string, token, uri
+from fhir_server.search.types import composite, date, near, number, quantity, reference, string, token, uri
 from fhir_server.search.types.asked import Asked
 from resources.expressions import Emitter, Leaf
 from resources.parameters import SearchParameter
@@ -40,6 +40,7 @@ FACES: Mapping[str, Face] = MappingProxyType(
         "date": Face(date.value, date.emitter, present=_ranged),
         "number": Face(number.value, number.emitter, present=_ranged),
         "quantity": Face(quantity.value, quantity.emitter, present=_ranged),
+        "special": Face(near.value, near.emitter, present=_ranged),
         "composite": Face(composite.value, composite.emitter, present=composite.present),
     }
 )
