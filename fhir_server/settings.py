@@ -77,8 +77,8 @@ class Settings(BaseSettings):
     search_content: bool = Field(
         default=False,
         description="Find resources by the words of all their texts (`_content`), not by those of their narratives "
-        "only (`_text`); costs an eighth of the work of a write. Resources written before it was switched on are not "
-        "found by `_content` until they are written again.",
+        "only (`_text`); costs about a fifth of the work of a write. When it is switched, all search entries are made "
+        "anew in the background.",
     )
     request_timeout_seconds: float = Field(
         default=60.0,
