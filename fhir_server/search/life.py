@@ -1,7 +1,7 @@
 """The life of a search parameter that is defined here: declared → indexing → verified → searchable; failed; retiring.
 
-Rule: pure. A step is taken only when every server process knows of the one before, so that a parameter is written by
-all before anything is reindexed, and asked for by nobody before it is no longer written.
+Rule: pure. Where it matters a step is taken only when every server process knows of the one before, so that a parameter
+is written by all before anything is reindexed, and answered by nobody before it is no longer written.
 
     declared    nobody answers it; where it was defined otherwise before, that is still written
     indexing    all write it; what is stored is reindexed, type by type
@@ -61,6 +61,13 @@ class Life:
     changed: int = 0
 
     @property
+    def waits_for_all(self) -> bool:
+        """Whether its next step has to wait until every process knows of this one."""
+        return self.state is State.DECLARED or (
+            self.written is not None and self.state in (State.RETIRING, State.FAILED)
+        )
+
+    @property
     def is_being_reindexed(self) -> bool:
         """Whether the pending types are waiting for nothing but the work itself."""
         return bool(self.pending) and (
@@ -87,8 +94,8 @@ def failed(life: Life, reason: str) -> Life:
 
 
 def settled(life: Life) -> Life | None:
-    """The next step, now that every process knows of this one; the same if it waits for something else, None at the
-    end of life."""
+    """The next step, once every process knows of this one where it `waits_for_all`; the same if it waits for something
+    else, None at the end of life."""
     if life.state is State.DECLARED:
         types = tuple(sorted({*life.touched, *life.definition.types}))
         begun = replace(life, state=State.INDEXING, written=life.definition, touched=types, pending=types)

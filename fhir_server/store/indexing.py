@@ -130,10 +130,10 @@ class Indexer:
         return life.failed(watched[found[0]], str(ExtractionError(*found))) if found else None
 
     async def _settle(self, stored: Stored, known: int) -> bool:
-        """Take the steps for which it was waited that every process knows; whether there were any."""
+        """Take the steps that can be taken, now that all processes know this revision; whether there were any."""
         changed, gone = [], []
         for each in stored.lives:
-            after = life.settled(each) if each.revision <= known else each
+            after = each if each.waits_for_all and each.revision > known else life.settled(each)
             if after is None:
                 gone.append(each.id)
             elif after is not each:

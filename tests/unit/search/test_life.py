@@ -43,6 +43,12 @@ def test_from_declared_to_searchable() -> None:
     assert step(searchable()) == searchable()
 
 
+def test_only_what_others_could_still_do_is_waited_for() -> None:
+    waiting = [NEW, life.retired(searchable()), life.failed(searchable(), "No.")]
+    assert all(each.waits_for_all for each in waiting)
+    assert not any(each.waits_for_all for each in [reindexed(step(NEW)), searchable(), *map(step, waiting[1:])])
+
+
 def test_another_definition_is_written_only_when_nobody_answers_the_first() -> None:
     changed = life.declared("eyes", 2, Declared(OTHER), searchable())
     assert (changed.state, changed.definition, changed.written) == (State.DECLARED, OTHER, EYES)
