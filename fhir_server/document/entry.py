@@ -2,7 +2,7 @@ r"""Search entries: how a value of a parameter is written into `index` or `range
 
 Rule: the extractor and the compiler both make entries here, so that they cannot disagree; a test of one entry is one
 condition on one array element. An entry whose key has a `:` is seldom asked for, and kept in `rare`, all others in
-`index`. NOTE: a change of a form here needs a reindex of what is stored.
+`index`. NOTE: a change of a form here needs another `layout.ENTRIES_VERSION`.
 
     Patient.family|muller|Müller             string: folded text, then the text itself
     Observation.code|8480-6|http://loinc.org token: code, then system (may be empty)

@@ -5,5 +5,7 @@ the access restriction, `compile` makes a `Plan` for MongoDB, and `cursor` says 
 write: `extract` makes a resource's entries, through the function that `resources.expressions` generates for its type.
 `match` reads the same tree in memory. Each search-parameter type is one file in `types/`, which parses a value into
 tests of entries and writes those entries; `document.entry` gives both the same form. `sort` says what can be sorted by.
+SearchParameters defined here: `declarations` reads them, `life` says what state follows which, `further` extracts them;
+`upgrade` refuses searches while entries are made anew.
 See https://hl7.org/fhir/R4/search.html.
 """
