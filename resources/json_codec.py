@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import msgspec
 
-from resources.outcome import BadRequest, Issue
+from resources.outcome import BadRequest, Issue, PayloadTooLarge
 
 MAX_DEPTH = 100
 """Arrays and objects inside one another; MongoDB's limit too."""
@@ -28,9 +28,13 @@ MAX_EXPONENT = 1000
 MAX_PROBLEMS = 100
 """More are not told."""
 
-_LARGE = 1024 * 1024
-_LEAST_BYTES = 6
-"""Bytes for each object or array that a large body must have: one takes at least ten times as much in memory."""
+MAX_VALUES = 4_000_000
+MAX_NUMBERS = 500_000
+"""In one body: values, and numbers with a fraction or exponent among them. A value takes fifty bytes of memory at
+least, such a number two hundred. The largest Bundles of Synthea's have one value in 23 bytes, one number in 300."""
+_FEW_VALUES = 100_000
+_LEAST_BYTES = 8
+"""Bytes for each further value that a body must have: with names of members, honest ones have twice as many."""
 _LARGEST_COPY = 64 * 1024 * 1024
 _TOO_DEEP = f"The body is nested more than {MAX_DEPTH} levels deep."
 _BOM = b"\xef\xbb\xbf"
@@ -115,14 +119,13 @@ def decode(raw: bytes) -> Any:
     Numbers with a fraction or exponent, `-0`, and integers over 64 bits become Decimals, all others int.
     Raises BadRequest (all problems at once up to `MAX_PROBLEMS`, each with line and column or path) for what is not
     JSON by RFC 8259, and for member names that occur twice, U+0000, lone surrogates, more than `MAX_DEPTH` levels and
-    numbers too large.
+    numbers too large; PayloadTooLarge (too costly) for more values than so many bytes honestly hold.
     """
     raw = raw.removeprefix(_BOM)
-    if len(raw) > _LARGE and raw.count(b"{") + raw.count(b"[") > len(raw) // _LEAST_BYTES:
-        raise BadRequest("The body is mostly empty objects and arrays, which FHIR does not allow.", code="too-costly")
+    _check_values(raw)
     try:
         compact = msgspec.json.format(raw, indent=-1)  # together with what follows it is quicker than the white space
-        value = _decoder.decode(compact)
+        value = _decoder_of(raw).decode(compact)
         again = _encoder.encode(value)
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         return _decode_carefully(raw)
@@ -131,6 +134,38 @@ def decode(raw: bytes) -> Any:
     if _may_be_deep(again) and is_deeper(value, MAX_DEPTH):
         return _decode_carefully(raw)
     return value
+
+
+def _check_values(raw: bytes) -> None:
+    """Raises PayloadTooLarge. Commas in texts count too: none but tables have so many."""
+    if len(raw) <= _FEW_VALUES:
+        return
+    values = sum(raw.count(mark) for mark in (b",", b"{", b"["))
+    if values > min(_FEW_VALUES + len(raw) // _LEAST_BYTES, MAX_VALUES):
+        raise PayloadTooLarge(
+            f"The body has about {values:,} values: too many for {len(raw):,} bytes, or for one body. Divide it, or put "
+            "long lists of numbers into an attachment.",
+            code="too-costly",
+        )
+
+
+class _Numbers:
+    """Counts the numbers of one body while they are made."""
+
+    def __init__(self) -> None:
+        self.left = MAX_NUMBERS
+
+    def fraction(self, text: str) -> Decimal:
+        self.left -= 1
+        if self.left < 0:
+            words = f"The body has more than {MAX_NUMBERS:,} numbers with a fraction or exponent. Divide it."
+            raise PayloadTooLarge(words, code="too-costly")
+        return _fraction(text)
+
+
+def _decoder_of(raw: bytes) -> msgspec.json.Decoder[Any]:
+    """A decoder for such a body: one that counts its numbers where they might be too many."""
+    return _decoder if len(raw) < 2 * MAX_NUMBERS else msgspec.json.Decoder(float_hook=_Numbers().fraction)
 
 
 def _may_be_deep(compact: bytes) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from xml.parsers import expat
 
 from resources import json_codec, narrative
-from resources.outcome import BadRequest, Issue
+from resources.outcome import BadRequest, Issue, PayloadTooLarge
 from resources.registry import RESOURCE_TYPES
 from resources.xml_shapes import FHIR, Field, Shape, shape
 
@@ -19,6 +19,10 @@ _SCHEMA_LOCATION = "http://www.w3.org/2001/XMLSchema-instance schemaLocation"
 _MAX_PROBLEMS = 50
 _MAX_PREFIXES = 50
 """Namespace prefixes of one document: each that a div leans on is written into it."""
+_FEW_ELEMENTS = 100_000
+_MOST_ELEMENTS = 2_000_000
+_LEAST_BYTES = 16
+"""Bytes for each further element, outside of narrative, that a document must have: one with a value has more."""
 
 
 class _Frame:
@@ -54,6 +58,7 @@ class Reader:
         self._stack: list[_Frame] = []
         self._prefixes: dict[str, str] = {}
         self._skipped = 0
+        self._left = min(_FEW_ELEMENTS + len(raw) // _LEAST_BYTES, _MOST_ELEMENTS)
         self._div_start = 0
         self._listen()
 
@@ -72,6 +77,10 @@ class Reader:
             raise BadRequest(f"The body declares more than {_MAX_PREFIXES} namespace prefixes.", code="too-costly")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._left -= 1
+        if self._left < 0:
+            words = f"The body has too many elements for {len(self.raw):,} bytes, or for one body. Divide it."
+            raise PayloadTooLarge(words, code="too-costly")
         if self._skipped:
             self._skipped += 1
         elif not self._stack:

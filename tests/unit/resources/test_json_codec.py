@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resources import json_codec
-from resources.outcome import BadRequest
+from resources.outcome import BadRequest, PayloadTooLarge
 
 
 @pytest.mark.parametrize(
@@ -144,16 +144,35 @@ def test_many_repeated_members_are_told_quickly_and_not_all() -> None:
 
 
 def test_a_large_deep_text_is_decoded_without_a_copy_many_times_its_size() -> None:
-    text = b"[" * 99 + b",".join([b"1"] * 1_000_000) + b"]" * 99
+    text = b"[" * 99 + b",".join([b'"abcdefg"'] * 700_000) + b"]" * 99
     tracemalloc.start()
     json_codec.decode(text)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 40 * len(text) / 2
+    assert peak < 20 * len(text)
     with pytest.raises(BadRequest, match="nested"):
         json_codec.decode(b"[" + b"[" + text + b"]" + b"]")
 
 
 def test_a_large_body_of_nothing_is_refused_before_it_takes_memory() -> None:
-    with pytest.raises(BadRequest, match="mostly empty"):
-        json_codec.decode(b"[" + b",".join([b"{}"] * 700_000) + b"]")
+    for piece, count in ((b"{}", 700_000), (b"1e1", 700_000), (b'"abcdefghijkl"', 4_000_001)):
+        text = b"[" + b",".join([piece] * count) + b"]"
+        tracemalloc.start()
+        with pytest.raises(PayloadTooLarge, match="values"):
+            json_codec.decode(text)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("repeated", [b"", b'"a":1,"a":2,'])
+def test_numbers_of_one_body_are_bounded(repeated: bytes) -> None:
+    allowed, more = b"1.5," * json_codec.MAX_NUMBERS, b'"' + b"x" * 5_000_000 + b'"'
+    assert len(json_codec.decode(b'{"b":[' + allowed + more + b"]}")["b"]) == json_codec.MAX_NUMBERS + 1
+    with pytest.raises(PayloadTooLarge, match="numbers"):
+        json_codec.decode(b"{" + repeated + b'"b":[' + allowed + b"1e1," + more + b"]}")
+
+
+def test_honest_bodies_are_far_from_the_bounds() -> None:
+    entry = b'{"a":{"value":1.5,"unit":"mg","code":"mg"},"b":"text"}'
+    assert len(json_codec.decode(b"[" + b",".join([entry] * 100_000) + b"]")) == 100_000

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from resources import json_codec, xml_codec
-from resources.outcome import BadRequest, NotAcceptable
+from resources.outcome import BadRequest, NotAcceptable, PayloadTooLarge
 
 Json = dict[str, Any]
 FHIR = 'xmlns="http://hl7.org/fhir"'
@@ -257,3 +257,16 @@ def test_another_encoding_is_refused(encoding: str) -> None:
 def test_utf_8_may_be_declared() -> None:
     raw = b'<?xml version="1.0" encoding="UTF-8"?><Patient xmlns="http://hl7.org/fhir"/>'
     assert xml_codec.decode(raw) == {"resourceType": "Patient"}
+
+
+def test_a_body_of_tiny_elements_is_refused_before_it_takes_memory() -> None:
+    text = b'<Bundle xmlns="http://hl7.org/fhir"><type value="batch"/>' + b"<entry/>" * 400_000 + b"</Bundle>"
+    with pytest.raises(PayloadTooLarge, match="elements") as caught:
+        xml_codec.decode(text)
+    assert caught.value.issues[0].code == "too-costly"
+
+
+def test_elements_of_narrative_do_not_count() -> None:
+    div = '<div xmlns="http://www.w3.org/1999/xhtml">' + "<b>x</b>" * 200_000 + "</div>"
+    text = f'<Basic xmlns="http://hl7.org/fhir"><text><status value="generated"/>{div}</text></Basic>'
+    assert xml_codec.decode(text.encode())["text"]["div"] == div
