@@ -11,6 +11,7 @@ condition on one array element. An entry whose key has a `:` is seldom asked for
     Observation._text:word|glucose           each word of the narrative once
     Patient.identifier:of-type|MR\|7|http://… identifier with its type: code and value, then the type's system
     Encounter.subject|Patient/1              reference, uri: the value
+    #:Medication.code|1594660|http://rxnorm  the same of a contained resource; #:Medication|m1 says that it is there
     *|Patient/1                              a reference that no parameter covers: for referential integrity
     {"k": "Encounter.date", "lo": …, "hi": …} date: first and last; "k" ends in + where the span is wide
     {"k": "RiskAssessment.probability|", …}  number, quantity in whatever unit: likewise, wide if it is no point
@@ -102,6 +103,11 @@ def unit_key(key: str, system: str, unit: str) -> str:
 def units_key(key: str, system: str) -> str:
     """What the keys of a quantity's ranges in the units of one system begin with."""
     return f"{key}|{escaped(bounded(system))}|"
+
+
+def of_contained(text: str) -> str:
+    """An entry of a contained resource, or the key of one, as it is kept beside the resource that holds it."""
+    return f"#:{text}"
 
 
 def escaped(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from fhir_server.interactions import subsetting
-from fhir_server.model import Pairs, Version
+from fhir_server.model import Json, Pairs, Version
 from resources import json_codec, subsets
 from resources.instants import instant_text
 from resources.outcome import Issue, operation_outcome
@@ -41,6 +41,13 @@ def match_entry(base: bytes, version: Version, mode: bytes = b"match", subset: S
             *(b',"search":{"mode":"', mode, b'"}}'),
         )
     )
+
+
+def contained_entry(base: bytes, container: Version, resource: Json, subset: Subset | None = None) -> bytes:
+    """A contained resource found by a search, or the part of it that is wanted."""
+    part = resource if subset is None else subsets.apply(subset, resource)
+    url = f"{base.decode()}/{container.key}#{resource['id']}"
+    return json_codec.encode({"fullUrl": url, "resource": part, "search": {"mode": "match"}})
 
 
 def shown(version: Version, subset: Subset | None = None) -> bytes:

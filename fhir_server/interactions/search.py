@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fhir_server.access.limits import Access
-from fhir_server.interactions import pages
+from fhir_server.interactions import contained, pages
 from fhir_server.interactions.explain import explain
 from fhir_server.interactions.server import Server
 from fhir_server.model import FhirRequest, FhirResponse, Pairs
@@ -34,6 +34,10 @@ async def search(server: Server, access: Access, request: FhirRequest) -> FhirRe
     )
     if query.explain:
         return await explain(server, access, query)
+    if query.contained != "false":
+        found = await contained.search(server, access, query, request.base_url.encode())
+        query = replace(query, issues=(*query.issues, *found.issues))
+        return answer(request, query, found.entries, found.total, found.following)
     if query.count == 0:
         total, notes = await _counted(server, access, query)
         return answer(request, replace(query, issues=(*query.issues, *notes)), (), total, None)

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from fhir_server.document import entry
-from fhir_server.search import further, sort
+from fhir_server.search import contained, further, sort
 from fhir_server.search.types import words
 from fhir_server.search.types.faces import FACES
 from fhir_server.search.types.sink import Sink
@@ -87,8 +87,23 @@ def complete(resource: dict[str, Any], text: bytes, base_url: str, parameters: P
     `text` is the resource encoded.
     """
     extracted = extract(resource, base_url, parameters)
+    if "contained" in resource:
+        _add_contained(extracted, resource, base_url, parameters)
     extracted.index.extend(uncovered(resource, text, extracted.references, base_url))
     return extracted
+
+
+def _add_contained(
+    extracted: Extracted, resource: dict[str, Any], base_url: str, parameters: ParameterSet
+) -> None:
+    """Add the entries of what a resource contains."""
+    texts: dict[str, None] = {}
+    for each in contained.held(resource):
+        inner = extract(each, base_url, parameters)
+        here = entry.exact(each["resourceType"], each["id"])
+        texts.update(dict.fromkeys(map(entry.of_contained, [here, *inner.index, *inner.rare])))
+        extracted.ranges.extend(found | {"k": entry.of_contained(found["k"])} for found in inner.ranges)
+    extracted.rare.extend(texts)
 
 
 @cache

@@ -9,7 +9,7 @@ See https://hl7.org/fhir/R4/search.html.
 from __future__ import annotations
 
 from fhir_server.model import Pairs
-from fhir_server.search import criteria, results, rewrite
+from fhir_server.search import contained, criteria, results, rewrite
 from fhir_server.search.criteria import Asking, UnknownParameterError, UnreadyParameterError, shown
 from fhir_server.search.query import Query
 from fhir_server.search.reading import Reading
@@ -67,7 +67,7 @@ def parse(
     if reading.errors:
         raise BadRequest(issues=reading.errors)
     check_current(parameters, (type_,) if type_ else reading.types or RESOURCE_TYPES)
-    return Query(
+    query = Query(
         type=type_,
         tree=rewrite.join_ranges(all_of(*reading.tests), asking.single_ranges),
         types=reading.types,
@@ -81,7 +81,12 @@ def parse(
         compartment=compartment,
         subset=reading.subset,
         includes=tuple(reading.includes),
+        contained=reading.contained,
+        contained_type=reading.contained_type,
     )
+    if query.contained != "false":
+        contained.check(query)
+    return query
 
 
 def condition_key(type_: str, tree: Expr) -> str:
@@ -99,8 +104,6 @@ def _read(reading: Reading, name: str, text: str) -> None:
         reading.leave_out(f"Parameter {shown(name)} has no value")
     elif name in results.RESULT_PARAMETERS:
         results.RESULT_PARAMETERS[name](reading, text)
-    elif name.partition(":")[0] in results.NOT_YET:
-        reading.leave_out(f"Parameter {shown(name)} {criteria.NOT_YET}")
     elif forms := results.forms(name):
         allowed = " and ".join(forms)
         raise BadRequest(f"Parameter {shown(name)}: it does not take this modifier; there are {allowed}")

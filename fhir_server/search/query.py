@@ -70,8 +70,9 @@ class Query:
     `issues` are warnings for the answer's Bundle (lenient handling); `applied` are the pairs that took effect, for the
     self link, without `_cursor`. `total` is accurate, estimate, none, or None when the client did not say.
     `compartment` (`Patient/1`) is the one that is searched, if any. `subset` is the part of the resources that is
-    wanted, None for all. `includes` say what comes along with the matches. `explain`
-    asks how the search is run, not for its matches.
+    wanted, None for all. `includes` say what comes along with the matches. `explain` asks how the search is run, not
+    for its matches. `contained` says whether contained resources are found (false, true, both), `contained_type`
+    whether the answer is these or what holds them (contained, container).
     """
 
     type: str | None
@@ -87,6 +88,8 @@ class Query:
     subset: Subset | None = None
     includes: tuple[Include, ...] = ()
     explain: bool = False
+    contained: str = "false"
+    contained_type: str = "container"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class Reading:
     applied: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[Issue] = field(default_factory=list)
     explain: bool = False
+    contained: str = "false"
+    contained_type: str = "container"
     errors: list[Issue] = field(default_factory=list)
 
     def leave_out(self, reason: str, code: str = "not-supported") -> None:

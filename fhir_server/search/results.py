@@ -21,7 +21,6 @@ from resources.subsets import Subset
 CURSOR = "_cursor"
 MOST_INCLUDES = 30
 """Of one search."""
-NOT_YET = frozenset({"_contained", "_containedType"})
 
 
 def _count(reading: Reading, text: str) -> None:
@@ -49,6 +48,22 @@ def _total(reading: Reading, text: str) -> None:
         raise BadRequest(f"Parameter _total={text[:40]}: none, estimate or accurate is expected")
     reading.total = text
     reading.applied.append(("_total", text))
+
+
+def _contained(reading: Reading, text: str) -> None:
+    _once(reading, "_contained")
+    if text not in ("true", "both", "false"):
+        raise BadRequest(f"Parameter _contained={text[:40]}: true, both or false is expected")
+    reading.contained = text
+    reading.applied.append(("_contained", text))
+
+
+def _contained_type(reading: Reading, text: str) -> None:
+    _once(reading, "_containedType")
+    if text not in ("container", "contained"):
+        raise BadRequest(f"Parameter _containedType={text[:40]}: container or contained is expected")
+    reading.contained_type = text
+    reading.applied.append(("_containedType", text))
 
 
 def _summary(reading: Reading, text: str) -> None:
@@ -128,7 +143,9 @@ RESULT_PARAMETERS: Mapping[str, Callable[[Reading, str], None]] = MappingProxyTy
     "_count": _count,
     "_sort": _sort,
     "_total": _total,
-        "_explain": _explain,
+    "_explain": _explain,
+    "_contained": _contained,
+    "_containedType": _contained_type,
     "_summary": _summary,
     "_elements": _elements,
     "_type": _type,

@@ -13,7 +13,7 @@ from resources import expressions, json_codec
 from resources.parameters import BASE, WITHOUT_ENTRIES, with_content
 from resources.registry import RESOURCE_TYPES, STRUCTURES, Element
 
-PINNED = (2, "04250555049458edf62d0dccc143d313")
+PINNED = (3, "fbd256e9a6ef72dcbf348671fe4b38ad")
 """The version, and the digest of what it extracts."""
 
 CODING = {"system": "http://loinc.org", "code": "8480-6", "display": "Systolic, upper arm"}
@@ -67,6 +67,8 @@ def resources() -> Iterator[dict[str, Any]]:
                 continue
             for leaf in sorted(expressions.leaves(type_, parameter), key=repr):
                 yield {"resourceType": type_, "id": "1", **planted(type_, leaf.path, leaf.element_type)}
+    inner = {"resourceType": "Observation", "id": "inner", **whole("Observation")}
+    yield {"resourceType": "Basic", "id": "1", "contained": [inner]}
 
 
 def planted(structure: str, path: tuple[str, ...], element_type: str) -> dict[str, Any]:
