@@ -143,8 +143,8 @@ def _check_values(raw: bytes) -> None:
     values = sum(raw.count(mark) for mark in (b",", b"{", b"["))
     if values > min(_FEW_VALUES + len(raw) // _LEAST_BYTES, MAX_VALUES):
         raise PayloadTooLarge(
-            f"The body has about {values:,} values: too many for {len(raw):,} bytes, or for one body. Divide it, or put "
-            "long lists of numbers into an attachment.",
+            f"The body has about {values:,} values: too many for {len(raw):,} bytes, or for one body. Divide it, or "
+            "put long lists of numbers into an attachment.",
             code="too-costly",
         )
 
