@@ -39,6 +39,7 @@ from fhir_server.store.following import Follower
 from fhir_server.store.guards import Guard, ReferentialIntegrity
 from fhir_server.store.indexing import Indexer
 from fhir_server.store.lookup import Lookup
+from fhir_server.threads import Threads
 from resources.outcome import FhirError
 from resources.parameters import BASE, with_content
 
@@ -58,8 +59,9 @@ def create(settings: Settings | None = None) -> Application:
     settings: from the environment when not given.
     """
     settings = settings or Settings()
-    door = Door(settings)
-    site = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan(settings, door))
+    threads = Threads()
+    door = Door(settings, threads)
+    site = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan(settings, door, threads))
     site.add_middleware(GZipMiddleware)
     site.include_router(pages.state(door))
     site.include_router(pages.documentation(door))
@@ -74,7 +76,7 @@ def create(settings: Settings | None = None) -> Application:
     return application
 
 
-def _lifespan(settings: Settings, door: Door) -> Callable[[FastAPI], Any]:
+def _lifespan(settings: Settings, door: Door, threads: Threads) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         db = await database.connect(settings.mongodb_uri, settings.database)
@@ -101,6 +103,7 @@ def _lifespan(settings: Settings, door: Door) -> Callable[[FastAPI], Any]:
             if opening.done:
                 await indexer.leave()
                 await follower.leave()
+            threads.close()
             await db.close()
 
     return lifespan
@@ -156,6 +159,7 @@ class Opening:
                 clock=now_us,
                 lookup=Lookup(self.db),
                 turns=Turns(),
+                threads=self.door.threads,
             )
         )
         self.done = True

@@ -121,6 +121,8 @@ class FhirRequest:
     """The negotiated content type: `application/fhir+json`, `application/fhir+xml`, or, for a Binary, its own."""
     compartment: str | None = None
     """`Patient/1` where a search is made in its compartment."""
+    body_bytes: int = 0
+    """About the size of the body as text."""
 
 
 @frozen

@@ -20,11 +20,15 @@ from fhir_server.http.render import Rendered, Send
 from fhir_server.interactions.dispatch import dispatch, failure
 from fhir_server.interactions.server import Server
 from fhir_server.model import FhirRequest, FhirResponse, Interaction
+from fhir_server.room import Room, Share
 from fhir_server.settings import Settings
+from fhir_server.threads import Threads
 from resources.outcome import FhirError, InternalError, Unavailable
 
 logger = logging.getLogger(__name__)
 
+LARGE_BODIES = 2
+"""Of the largest size, so many are held in memory at a time: decoded, one takes ten times its size."""
 PLAIN = Representation(DEFAULT)
 _BOUNDED = frozenset(
     {
@@ -41,8 +45,10 @@ _BOUNDED = frozenset(
 class Door:
     """Answers FHIR requests by a `Server`, from `open` to `close`; before and after, 503."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, threads: Threads) -> None:
         self.settings = settings
+        self.threads = threads
+        self.bodies = Room(LARGE_BODIES * settings.max_bundle_bytes)
         self.server: Server | None = None
 
     def open(self, server: Server) -> None:
@@ -60,11 +66,11 @@ class Door:
         try:
             rendered = await self._answer(scope, headers, receive, request_id)
         except FhirError as error:
-            rendered = await render.render(failure(error), parse.for_error(scope, headers), request_id)
+            rendered = await render.render(failure(error), parse.for_error(scope, headers), request_id, self.threads)
         except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the client gets an answer
             _log("request failed", error, request_id)
             wrong = InternalError(f"The server failed. It was logged under the request id {request_id}.")
-            rendered = await render.render(failure(wrong), PLAIN, request_id)
+            rendered = await render.render(failure(wrong), PLAIN, request_id, self.threads)
         try:
             await render.send(send, receive, rendered, head=scope["method"] == "HEAD")
         except Exception as error:  # noqa: BLE001 - too late for another answer; the ASGI server breaks the connection off
@@ -75,12 +81,17 @@ class Door:
     ) -> Rendered:
         if self.server is None:
             raise Unavailable("The server is waiting for its database.")
-        request, representation = await parse.parse(scope, headers, receive, self.settings, request_id)
-        if request.interaction in _BOUNDED:
-            response = await self._in_time(self.server, request)
-        else:
-            response = await dispatch(self.server, request)
-        return await render.render(response, representation, request_id)
+        share = Share(self.bodies)
+        try:
+            means = parse.Means(self.threads, share)
+            request, representation = await parse.parse(scope, headers, receive, self.settings, request_id, means)
+            if request.interaction in _BOUNDED:
+                response = await self._in_time(self.server, request)
+            else:
+                response = await dispatch(self.server, request)
+            return await render.render(response, representation, request_id, self.threads)
+        finally:
+            share.release()
 
     async def _in_time(self, server: Server, request: FhirRequest) -> FhirResponse:
         """Raises Unavailable when the answer takes longer than the setting."""

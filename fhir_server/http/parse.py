@@ -6,8 +6,8 @@ never guessed at. See https://hl7.org/fhir/R4/http.html.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fhir_server.http import headers as reading
@@ -18,14 +18,17 @@ from fhir_server.http.negotiate import FHIR_JSON, FHIR_XML, FORM, JSON_PATCH, Re
 from fhir_server.interactions import address
 from fhir_server.interactions.address import Address, shown
 from fhir_server.model import Content, FhirRequest, Interaction, Pairs
+from fhir_server.room import Share
 from fhir_server.settings import Settings
+from fhir_server.threads import Threads
 from resources import json_codec, xml_codec
 from resources.outcome import BadRequest, FhirError, NotAcceptable, UnsupportedMediaType, UriTooLong
 
 PREFIX = "/fhir"
 """Where the service stands on this server, whatever the base url says that a gateway shows to the world."""
-THREAD_FROM = 1024 * 1024
-"""Bytes from which a body is decoded in a thread, so that other requests need not wait for it."""
+THREAD_FROM = 128 * 1024
+"""Bytes from which a body is decoded in a thread, so that other requests need not wait for it: below, a few hundredths
+of a second."""
 MAX_TARGET = 32 * 1024
 """Bytes of path and query; a longer search goes by POST to `_search`."""
 MAX_FORM = 1024 * 1024
@@ -41,24 +44,32 @@ _BODIES: Mapping[Interaction, tuple[str, ...]] = {
 """What each interaction takes as body; the others take none, and one that comes is not looked at."""
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What reading a request may use: threads, and the request's share of the room for bodies."""
+
+    threads: Threads
+    share: Share
+
+
 async def parse(
-    scope: Mapping[str, Any], headers: Headers, receive: Receive, settings: Settings, request_id: str
+    scope: Mapping[str, Any], headers: Headers, receive: Receive, settings: Settings, request_id: str, means: Means
 ) -> tuple[FhirRequest, Representation]:
     """The request in `scope`, and the representation that its client wants.
 
     Raises BadRequest, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout, PayloadTooLarge, UriTooLong,
-    UnsupportedMediaType, NotImplementedHere.
+    UnsupportedMediaType, NotImplementedHere, Unavailable.
     """
     check_size(scope, headers)
     method = scope["method"]
     where = address.parse(method, path_of(scope))
     query = address.pairs(scope["query_string"].decode("latin-1"))
     if method == "POST" and where.interaction in _SEARCHES:
-        query += await _form(headers, receive, settings)
+        query += await _form(headers, receive, settings, means)
     query, representation, accept = _representation(headers, query, where)
-    body, content = None, None
+    body, content, size = None, None, 0
     if method != "GET" and where.interaction in _BODIES:
-        body, content = await _body(headers, receive, where, method, settings)
+        body, content, size = await _body(headers, receive, where, method, settings, means)
     request = FhirRequest(
         where.interaction,
         "GET" if method == "HEAD" else method,
@@ -75,6 +86,7 @@ async def parse(
         reading.prefer(headers),
         accept=accept,
         compartment=where.compartment,
+        body_bytes=size,
     )
     return request, representation
 
@@ -138,32 +150,38 @@ def for_error(scope: Mapping[str, Any], headers: Headers) -> Representation:
         return Representation(_or_default(reading.text(headers, b"accept")))
 
 
-async def _form(headers: Headers, receive: Receive, settings: Settings) -> Pairs:
+async def _form(headers: Headers, receive: Receive, settings: Settings, means: Means) -> Pairs:
     if not limits.has_body(headers):
         return ()
     _check_kind(reading.text(headers, b"content-type"), (FORM,))
-    raw = await limits.read(receive, headers, MAX_FORM, settings.body_timeout_seconds)
-    return address.pairs(raw.decode("utf-8", "surrogateescape").strip())
+    body = await limits.read(receive, headers, MAX_FORM, settings.body_timeout_seconds, means.share)
+    return address.pairs(body.text().decode("utf-8", "surrogateescape").strip())
 
 
 async def _body(
-    headers: Headers, receive: Receive, where: Address, method: str, settings: Settings
-) -> tuple[Any, Content | None]:
-    """(resource or patch, None), or for a Binary in its own content type (None, its content)."""
+    headers: Headers, receive: Receive, where: Address, method: str, settings: Settings, means: Means
+) -> tuple[Any, Content | None, int]:
+    """(resource or patch, None, size of its text), or for a Binary in its own content type (None, its content, 0)."""
     header = reading.text(headers, b"content-type")
     if where.type == "Binary" and where.interaction in (Interaction.CREATE, Interaction.UPDATE):
         content = _binary(header, headers, receive, settings)
         if content is not None:
-            return None, content
+            return None, content, 0
     if not limits.has_body(headers):
         if where.interaction is Interaction.OPERATION:
-            return None, None
+            return None, None, 0
         raise BadRequest(f"{method} needs a body here; none came.", code="required")
     kind = _check_kind(header, _BODIES[where.interaction])
     limit = settings.max_bundle_bytes if where.interaction is Interaction.BUNDLE else settings.max_body_bytes
-    raw = await limits.read(receive, headers, limit, settings.body_timeout_seconds)
+    body = await limits.read(receive, headers, limit, settings.body_timeout_seconds, means.share)
     decode = xml_codec.decode if kind == FHIR_XML else json_codec.decode
-    return (decode(raw) if len(raw) < THREAD_FROM else await asyncio.to_thread(decode, raw)), None
+    if body.size < THREAD_FROM:
+        return decode(body.text()), None, body.size
+    return await means.threads.heavy(_decoded, body, decode), None, body.size
+
+
+def _decoded(body: limits.Body, decode: Callable[[bytes], Any]) -> Any:
+    return decode(body.text())
 
 
 def _binary(header: str, headers: Headers, receive: Receive, settings: Settings) -> Content | None:

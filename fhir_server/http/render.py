@@ -19,6 +19,7 @@ from typing import Any
 from fhir_server.http.limits import Receive
 from fhir_server.http.negotiate import FHIR_XML, Representation, media_type
 from fhir_server.model import Content, FhirResponse
+from fhir_server.threads import Threads
 from resources import json_codec, xml_codec
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -26,7 +27,8 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 GZIP_FROM = 2048
 """Bytes from which compression is worth its time: below, hardly a packet is saved."""
-THREAD_FROM = 256 * 1024
+GZIP_THREAD_FROM = 256 * 1024
+XML_THREAD_FROM = 64 * 1024
 """Bytes from which compression and XML go to a thread, so that other requests need not wait for them."""
 GZIP_LEVEL = 1
 _INERT = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox")
@@ -45,7 +47,7 @@ class Rendered:
     chunks: AsyncGenerator[bytes] | None = None
 
 
-async def render(response: FhirResponse, as_: Representation, request_id: str) -> Rendered:
+async def render(response: FhirResponse, as_: Representation, request_id: str, threads: Threads) -> Rendered:
     """The answer in the representation that the client wants."""
     headers = _headers(response, request_id)
     if response.stream is not None:
@@ -55,7 +57,7 @@ async def render(response: FhirResponse, as_: Representation, request_id: str) -
         return Rendered(response.status, headers)
     body = b""
     if response.text is not None:
-        body = await _body(response.text, as_, headers)
+        body = await _body(response.text, as_, headers, threads)
         headers.append((b"content-type", as_.format.content_type))
     headers.append((b"content-length", b"%d" % len(body)))
     return Rendered(response.status, headers, body)
@@ -111,19 +113,19 @@ def _http_date_of(seconds: int) -> bytes:
     return formatdate(seconds, usegmt=True).encode("ascii")
 
 
-async def _body(text: bytes, as_: Representation, headers: RawHeaders) -> bytes:
+async def _body(text: bytes, as_: Representation, headers: RawHeaders, threads: Threads) -> bytes:
     """The text in its format, compressed where that helps; adds Content-Encoding to `headers`."""
     if as_.format.name == FHIR_XML:
-        large = len(text) >= THREAD_FROM
-        text = await asyncio.to_thread(_xml, text, as_.pretty) if large else _xml(text, as_.pretty)
+        large = len(text) >= XML_THREAD_FROM
+        text = await threads.rendering(_xml, text, as_.pretty) if large else _xml(text, as_.pretty)
     elif as_.pretty:
         text = json_codec.pretty(text)
     if not as_.gzip or len(text) < GZIP_FROM:
         return text
     headers.append((b"content-encoding", b"gzip"))
-    if len(text) < THREAD_FROM:
+    if len(text) < GZIP_THREAD_FROM:
         return gzip.compress(text, GZIP_LEVEL, mtime=0)
-    return await asyncio.to_thread(gzip.compress, text, GZIP_LEVEL, mtime=0)
+    return await threads.rendering(gzip.compress, text, GZIP_LEVEL, mtime=0)
 
 
 def _xml(text: bytes, pretty: bool) -> bytes:

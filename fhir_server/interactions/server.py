@@ -18,6 +18,7 @@ from fhir_server.store.committer import Committer
 from fhir_server.store.current import CurrentParameters
 from fhir_server.store.database import Database
 from fhir_server.store.lookup import Lookup
+from fhir_server.threads import Threads
 from resources.parameters import ParameterSet
 
 Handler = Callable[["Server", Access, FhirRequest], Awaitable[FhirResponse]]
@@ -64,6 +65,8 @@ class Server:
     """Reads what single writes replace."""
     turns: Turns
     """By resource (`Patient/1`) or criteria."""
+    threads: Threads
+    """For what would hold the event loop."""
 
     @property
     def parameters(self) -> ParameterSet:

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from fhir_server.http import headers as reading
 from fhir_server.http import negotiate, parse
 from fhir_server.model import FhirRequest
+from fhir_server.room import Room, Share
 from fhir_server.settings import Settings
+from fhir_server.threads import Threads
 from resources.outcome import FhirError, NotAcceptable
 
 PIECES = st.sampled_from(
@@ -33,6 +35,7 @@ BODIES = st.binary(max_size=30) | st.sampled_from(
     [b'{"resourceType":"Patient"}', b"[]", b"a=b&c", b"<Patient xmlns='http://hl7.org/fhir'/>", b"<!DOCTYPE a []>"]
 )
 SETTINGS = Settings(mongodb_uri="mongodb://127.0.0.1:9/")
+MEANS = parse.Means(Threads(), Share(Room(1)))
 
 
 def bringing(body: bytes) -> Callable[[], Awaitable[dict[str, Any]]]:
@@ -45,7 +48,7 @@ def bringing(body: bytes) -> Callable[[], Awaitable[dict[str, Any]]]:
 async def parsed(scope: dict[str, Any], headers: reading.Headers, body: bytes) -> FhirRequest | FhirError:
     """The request, its content read to the end, or the refusal."""
     try:
-        request, _ = await parse.parse(scope, headers, bringing(body), SETTINGS, "id")
+        request, _ = await parse.parse(scope, headers, bringing(body), SETTINGS, "id", MEANS)
         if request.content is not None:
             async for _ in request.content.chunks:
                 pass

@@ -10,6 +10,7 @@ import pytest
 
 from fhir_server.http import limits
 from fhir_server.http.headers import Headers
+from fhir_server.room import Room, Share
 from resources.outcome import BadRequest, FhirError, PayloadTooLarge, RequestTimeout, UnsupportedMediaType
 
 GZIP: Headers = {b"content-encoding": b"gzip"}
@@ -30,7 +31,8 @@ def arriving(*pieces: bytes, pause: float = 0.0, cut: bool = False) -> Callable[
 
 
 async def read(*pieces: bytes, headers: Headers | None = None, limit: int = 100, **how: Any) -> bytes:
-    return await limits.read(arriving(*pieces, **how), headers or {}, limit, 0.05)
+    share = Share(Room(limit))
+    return (await limits.read(arriving(*pieces, **how), headers or {}, limit, 0.05, share)).text()
 
 
 @pytest.mark.parametrize("pieces", [(b"",), (b"abc",), (b"a", b"", b"bc"), (b"x" * 50, b"x" * 50)])
