@@ -21,7 +21,7 @@ EARTH = 6_371_008.8
 """The mean radius, in metres."""
 
 _ROUNDING = 1e-12
-"""By so much of the radius, micrometres, a place is nearer than computed: at the poles, all longitudes are one place."""
+"""By so much of the radius, micrometres, places are nearer than computed: at a pole all longitudes are one place."""
 _SLACK = 1e-9
 """By so many degrees, a tenth of a millimetre, boxes are larger than computed: they only narrow."""
 

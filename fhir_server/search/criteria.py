@@ -82,6 +82,8 @@ def criterion(asking: Asking, types: Types, name: str, text: str, hops: int = 0)
     if hops > MOST_HOPS:
         raise BadRequest(f"At most {MOST_HOPS} links can be followed", code="too-costly")
     is_link = name.startswith("_has:") or "." in name
+    if name.partition(":")[0] == "_list":
+        return _listed(asking, name, text)
     try:
         if name.startswith("_has:"):
             return _has(asking, types, name, text, hops)
@@ -166,6 +168,27 @@ def _has(asking: Asking, types: Types, name: str, text: str, hops: int) -> Expr:
     inner = criterion(asking, (source,), rest, text, hops + 1)
     _count_link(asking)
     return Has(source, f"{source}.{code}", inner, shown(name))
+
+
+def _listed(asking: Asking, name: str, text: str) -> Expr:
+    """`_list=42`: the List refers to it. See https://hl7.org/fhir/R4/search.html#list."""
+    if name != "_list":
+        raise BadRequest(f"Search parameter {shown(name)}: _list takes no modifier")
+    ids = [unescape(part).removeprefix("List/") for part in split(text, ",")]
+    for id_ in ids:
+        if id_.startswith("$"):
+            raise BadRequest(
+                f"Search parameter _list={id_[:80]}: this server keeps no functional lists; name a List by its id",
+                code="not-supported",
+            )
+        if not ID.fullmatch(id_):
+            raise BadRequest(f"Search parameter _list={text[:80]}: the id of a List is expected, such as 42 or List/42")
+    asking.values += len(ids)
+    if asking.values > MOST_VALUES:
+        raise BadRequest(f"Search parameter _list: at most {MOST_VALUES} values can be given in one search")
+    check_current(asking.parameters, ("List",))
+    _count_link(asking)
+    return Has("List", "List.item", HasId(tuple(f"List/{id_}" for id_ in dict.fromkeys(ids))), name)
 
 
 def _count_link(asking: Asking) -> None:

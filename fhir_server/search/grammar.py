@@ -9,7 +9,7 @@ See https://hl7.org/fhir/R4/search.html.
 from __future__ import annotations
 
 from fhir_server.model import Pairs
-from fhir_server.search import contained, criteria, results, rewrite
+from fhir_server.search import contained, criteria, filters, results, rewrite
 from fhir_server.search.criteria import Asking, UnknownParameterError, UnreadyParameterError, shown
 from fhir_server.search.query import Query
 from fhir_server.search.reading import Reading
@@ -24,8 +24,7 @@ LONGEST_VALUE = 4000
 MOST_PARAMETERS = 200
 """Parameters of one search."""
 
-_ALWAYS_REFUSED = frozenset({"_list", "_filter", "_query"})
-_COMMON = frozenset({*WITHOUT_ENTRIES, *WORDS, "_profile", "_security", "_source", "_tag"})
+_COMMON = frozenset({*WITHOUT_ENTRIES, *WORDS, "_list", "_profile", "_security", "_source", "_tag"})
 """Those of every type, which a search over all types takes."""
 
 
@@ -107,8 +106,10 @@ def _read(reading: Reading, name: str, text: str) -> None:
     elif forms := results.forms(name):
         allowed = " and ".join(forms)
         raise BadRequest(f"Parameter {shown(name)}: it does not take this modifier; there are {allowed}")
-    elif name.partition(":")[0] in _ALWAYS_REFUSED:
-        raise BadRequest(f"Search parameter {shown(name)} {criteria.NOT_YET}", code="not-supported")
+    elif name.partition(":")[0] == "_query":
+        raise BadRequest(f"Search parameter {shown(name)}: this server has no named queries", code="not-supported")
+    elif name.partition(":")[0] == "_filter":
+        _filter(reading, name, text)
     else:
         _criterion(reading, name, text)
 
@@ -120,6 +121,16 @@ def _criterion(reading: Reading, name: str, text: str) -> None:
         reading.leave_out(error.issues[0].diagnostics, error.issues[0].code)
     else:
         reading.applied.append((shown(name), text))
+
+
+def _filter(reading: Reading, name: str, text: str) -> None:
+    types = (reading.type,) if reading.type else reading.types
+    if name != "_filter":
+        raise BadRequest(f"Search parameter {shown(name)}: _filter takes no modifier")
+    if not types:
+        raise BadRequest("Search parameter _filter: over all types, say with _type which ones are meant")
+    reading.tests.append(filters.tree(reading.asking, types, text))
+    reading.applied.append((name, text))
 
 
 def _types(reading: Reading, name: str) -> tuple[str, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -334,6 +335,64 @@ SORTED = {
     "RiskAssessment": ["date", "probability"],
 }
 
+def compared(name: str, operators: str, values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.builds(
+        lambda operator, value: f"{name} {operator} {json.dumps(value)}", st.sampled_from(operators.split()), values
+    )
+
+
+plain_strings = st.sampled_from([*FAMILIES, "s", "smi"])
+COMPARISONS = {
+    "Patient": [
+        compared("family", "eq sw co", plain_strings),
+        compared("birthdate", "eq ne gt lt ge le sa eb ap po", st.sampled_from(DATES)),
+        compared("birthdate", "pr", booleans),
+        compared("identifier", "eq", tokens),
+        compared("gender", "eq ne", st.sampled_from(["male", "female"])),
+        compared("general-practitioner", "eq re", st.sampled_from(["Practitioner/1", "Patient/2"])),
+    ],
+    "Observation": [
+        compared("date", "eq ne gt po", st.sampled_from(DATES)),
+        compared("code", "eq", tokens),
+        compared("combo-value-quantity", "eq ne gt le", st.sampled_from([f"5|{UCUM}|mg", "5||mg", "5"])),
+        compared("code-value-quantity", "pr", booleans),
+    ],
+    "RiskAssessment": [
+        compared("probability", "eq ne gt lt", st.sampled_from(["0.5", "0.2", "1"])),
+        compared("subject", "re", st.sampled_from(["Patient/1", "Patient/2"])),
+    ],
+}
+
+
+def filters_of(type_: str) -> st.SearchStrategy[str]:
+    return st.recursive(
+        st.one_of(COMPARISONS[type_]),
+        lambda inner: st.one_of(
+            inner.map(lambda one: f"not({one})"),
+            st.builds("({}) {} ({})".format, inner, st.sampled_from(["and", "or"]), inner),
+        ),
+        max_leaves=6,
+    )
+
+
+WHOLES: dict[str, Callable[[bool, bool, bool], bool]] = {
+    "{} and {} or {}": lambda a, b, c: (a and b) or c,
+    "{} or {} and {}": lambda a, b, c: (a or b) and c,
+    "{} or ({} and {})": lambda a, b, c: a or (b and c),
+    "not({} and {}) or not ({})": lambda a, b, c: not (a and b) or not c,
+}
+
+
+@settings(deadline=None)
+@given(data=st.data(), form=st.sampled_from(list(WHOLES)), type_=st.sampled_from(list(COMPARISONS)))
+def test_a_filter_is_the_logic_of_its_comparisons(data: st.DataObject, form: str, type_: str) -> None:
+    texts = data.draw(st.lists(st.one_of(COMPARISONS[type_]), min_size=3, max_size=3))
+    whole = read(type_, [("_filter", form.format(*texts))]).tree
+    parts = [read(type_, [("_filter", text)]).tree for text in texts]
+    for one in (one for one in stored(1) if one.type == type_):
+        assert one.satisfies(whole) is WHOLES[form](*(one.satisfies(part) for part in parts))
+
+
 Asked = tuple[str | None, list[tuple[str, str]]]
 
 
@@ -346,7 +405,8 @@ def queries(draw: st.DrawFn) -> Asked:
             : draw(st.integers(0, 1))
         ]
     else:
-        pairs = draw(st.lists(st.one_of([*COMMON, *QUERIES[type_]]), max_size=3))
+        filtered = st.tuples(st.just("_filter"), filters_of(type_))
+        pairs = draw(st.lists(st.one_of([*COMMON, *QUERIES[type_], filtered]), max_size=3))
     keys = draw(st.lists(st.sampled_from([*sort.FIELDS, *SORTED.get(type_ or "", ())]), max_size=2, unique=True))
     if keys:
         pairs = [*pairs, ("_sort", ",".join(draw(st.sampled_from(["", "-"])) + key for key in keys))]

@@ -28,7 +28,7 @@ def value(asked: Asked) -> Expr:
     """The test of one value. Raises BadRequest."""
     parts = [unescape(part) for part in split(asked.text, "|")]
     if not 2 <= len(parts) <= 4 or not all(_NUMBER.fullmatch(part) for part in parts[:2]):
-        raise asked.refusal("[latitude]|[longitude] or [latitude]|[longitude]|[distance]|[units] is expected, in decimals")
+        raise asked.refusal("[latitude]|[longitude] or [latitude]|[longitude]|[distance]|[units] is expected")
     latitude, longitude = map(float, parts[:2])
     if not _is_place(latitude, longitude):
         raise asked.refusal("a latitude is from -90 to 90, and then a longitude from -180 to 180")
