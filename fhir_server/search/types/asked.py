@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from resources.outcome import BadRequest
 from resources.parameters import SearchParameter
 
+PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
+"""Those of dates, numbers and quantities; without one it is the first."""
 _SEPARATORS = {separator: re.compile(rf"(?<!\\)((?:\\\\)*){re.escape(separator)}") for separator in ",|$"}
 _ESCAPED = re.compile(r"\\([\\,|$])")
 

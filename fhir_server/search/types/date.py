@@ -14,7 +14,7 @@ from typing import Any
 from fhir_server.document import entry
 from fhir_server.search import sort
 from fhir_server.search.tree import Expr, Updated, Within, any_of
-from fhir_server.search.types.asked import Asked, unescape
+from fhir_server.search.types.asked import PREFIXES, Asked, unescape
 from fhir_server.search.types.sink import Sink
 from resources import instants
 from resources.expressions import Emitter, Leaf
@@ -22,7 +22,7 @@ from resources.expressions import Emitter, Leaf
 BEGINNING, END = -62_135_596_800_000, 253_402_300_799_999
 """The first and the last millisecond of the years 1 to 9999."""
 
-_PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
+_PREFIXED = re.compile(rf"({'|'.join(PREFIXES)})?(.*)", re.DOTALL)
 
 
 def value(asked: Asked) -> Expr:
@@ -40,7 +40,7 @@ def _span(asked: Asked) -> tuple[str, int, int]:
     try:
         low, high = instants.bounds(text)
     except ValueError as error:
-        raise asked.refusal(f"{error}; prefixes are eq ne gt lt ge le sa eb ap") from None
+        raise asked.refusal(f"{error}; prefixes are {' '.join(PREFIXES)}") from None
     if prefix != "ap":
         return prefix, low, high
     distance = max(abs(asked.now_ms - (low + high) // 2), 0) // 10

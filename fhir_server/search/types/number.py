@@ -14,11 +14,11 @@ from typing import Any
 
 from fhir_server.document import entry
 from fhir_server.search.tree import Expr, Within, any_of
-from fhir_server.search.types.asked import Asked, unescape
+from fhir_server.search.types.asked import PREFIXES, Asked, unescape
 from fhir_server.search.types.sink import Sink
 from resources.expressions import Emitter, Leaf
 
-_FORM = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?([+-]?\d{1,34}(?:\.\d{1,34})?(?:[eE][+-]?\d{1,2})?)", re.ASCII)
+_FORM = re.compile(f"({'|'.join(PREFIXES)})?" r"([+-]?\d{1,34}(?:\.\d{1,34})?(?:[eE][+-]?\d{1,2})?)", re.ASCII)
 
 
 def value(asked: Asked) -> Expr:
@@ -30,7 +30,7 @@ def read(asked: Asked, text: str) -> tuple[str, Decimal]:
     """The prefix and the number in `text`. Raises BadRequest."""
     match = _FORM.fullmatch(text)
     if match is None:
-        raise asked.refusal("a number such as 5.40 or 1e-3 is expected, after eq ne gt lt ge le sa eb ap or nothing")
+        raise asked.refusal(f"a number such as 5.40 or 1e-3 is expected, after {' '.join(PREFIXES)} or nothing")
     return match[1] or "eq", Decimal(match[2])
 
 
