@@ -238,6 +238,9 @@ RESULTS = [
          "several keys; those without a value last when descending"),
     Case("results", "_sort", "Encounter?_sort=-patient.birthdate", "visit stay", "what a reference leads to"),
     Case("results", "_count", "Patient?_sort=birthdate&_count=2", "ann bob", "at most so many on a page"),
+    Case("results", "_contained", "Medication?code=A10BA02&_contained=true", "inside", "contained resources"),
+    Case("results", "_contained", "Medication?code=A10BA02&_contained=both&_containedType=container", "pills",
+         "what holds them"),
 ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ ABROAD = "https://abroad.example/fhir"
 FORM = "http://hospital.example/Questionnaire/intake"
 STATUSES = "http://hl7.org/fhir/ValueSet/observation-status"
 
+
 def refers(key: str) -> Json:
     """A Reference."""
     return {"reference": key}
@@ -146,6 +147,11 @@ WRITTEN: list[Json] = [
     resource(
         "DocumentReference", "older", status="superseded",
         content=[{"attachment": {"contentType": "text/xml; charset=utf-8"}}],
+    ),
+    resource(
+        "MedicationRequest", "pills", status="active", intent="order", subject=ANN,
+        medicationReference=refers("#inside"),
+        contained=[resource("Medication", "inside", code=coded("http://www.whocc.no/atc", "A10BA02", "metformin"))],
     ),
     response("answer-1", "1.0"), response("answer-2", "2.0"),
     resource(
