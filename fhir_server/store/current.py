@@ -1,7 +1,8 @@
 """The search parameters in force in this process: which ones writes make entries for, which ones searches may use.
 
 Rule: what is in force changes as a whole (`fhir_server.store.following`); a request sees one set or the other. A
-process that was silent for a while must neither write nor search: the others no longer reckon with it.
+process that was silent for a while must not write, and one that looked long ago must not search: the others no longer
+reckon with it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class CurrentParameters:
         self._trusted: WeakSet[ParameterSet] = WeakSet([base])
         """What commits under way may have been made by."""
         self._heard = math.inf
+        self._looked = math.inf
 
     def take_over(self, written: ParameterSet, answered: ParameterSet, revision: int) -> None:
         """From now on these are in force."""
@@ -43,6 +45,10 @@ class CurrentParameters:
     def disown(self) -> None:
         """Nothing that was begun may be committed: the others went on without this process."""
         self._trusted.clear()
+
+    def looked(self, at: float) -> None:
+        """What is in force was right at `at` (by `clock`), or later."""
+        self._looked = at
 
     def heard(self, at: float) -> None:
         """The others were told at `at` (by `clock`) that this process lives."""
@@ -54,7 +60,7 @@ class CurrentParameters:
 
     def for_search(self) -> ParameterSet:
         """Those that a search may use now. Raises Unavailable where they may be those of long ago."""
-        if self.is_silent():
+        if clock() - self._looked > SILENT_SECONDS:
             raise Unavailable(_LOST)
         return self.answered
 

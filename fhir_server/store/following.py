@@ -62,20 +62,27 @@ class Follower:
             logger.warning("leaving untold: %s", error)
 
     async def look(self) -> None:
-        """Take over what is new, and tell. Raises Unavailable."""
+        """Take over what is new, and tell. Raises Unavailable, InsufficientStorage."""
         now = clock()
-        if self._seen is None or self._current.is_silent():
-            self._told = 0
-            await presence.tell(ACCESS, self._db, self.process, 0, self._form)
-            self._current.disown()
-            self._seen = None
-        self._take_over(await lives.load(ACCESS, self._db, self._seen))
+        try:
+            if self._seen is None or self._current.is_silent():
+                await self._join()
+        finally:  # where nothing can be written, searches go on
+            self._take_over(await lives.load(ACCESS, self._db, self._seen))
+            self._current.looked(now)
         writes = self._committer.writes_by(self._current.written)
         known = self._current.revision if writes else self._told
         if known != self._told or now - self._told_at > TELL_SECONDS:
             await presence.tell(ACCESS, self._db, self.process, known, self._form)
             self._told, self._told_at = known, now
         self._current.heard(self._told_at)
+
+    async def _join(self) -> None:
+        """Be reckoned with by the others before anything is read that they could change; begin anew."""
+        self._told = 0
+        await presence.tell(ACCESS, self._db, self.process, 0, self._form)
+        self._current.disown()
+        self._seen = None
 
     def _take_over(self, stored: lives.Stored) -> None:
         if stored == self._seen:

@@ -164,14 +164,9 @@ async def _updates(work: Reindexing, rows: list[Document]) -> list[UpdateOne]:
         extracted = _extracted(work, row)
         if extracted is None:
             continue
-        derived = _derived(extracted)
-        if all(row.get(name) == derived.get(name) for name in _DERIVED):
-            continue
-        change: dict[str, Any] = {"$set": derived}
-        if absent := [name for name in _DERIVED if name not in derived and name in row]:
-            change["$unset"] = dict.fromkeys(absent, "")
-        read = {name: row[name] for name in (layout.ID, layout.VERSION, layout.UPDATED)}
-        updates.append(UpdateOne(read, change))
+        if change := _change(row, _derived(extracted)):
+            read = {name: row[name] for name in (layout.ID, layout.VERSION, layout.UPDATED)}
+            updates.append(UpdateOne(read, change, hint=layout.BY_ID))
     return updates
 
 
@@ -188,6 +183,16 @@ def _extracted(work: Reindexing, row: Document) -> Extracted | None:
         if further.is_failure(entry):
             raise ExtractionError(entry, row[layout.ID])
     return extracted
+
+
+def _change(row: Document, derived: Mapping[str, Any]) -> dict[str, Any]:
+    """The update that gives a stored resource these fields; empty where it has them."""
+    change: dict[str, Any] = {}
+    if differ := {name: value for name, value in derived.items() if row.get(name) != value}:
+        change["$set"] = differ
+    if absent := [name for name in _DERIVED if name not in derived and name in row]:
+        change["$unset"] = dict.fromkeys(absent, "")
+    return change
 
 
 def _derived(extracted: Extracted) -> dict[str, Any]:

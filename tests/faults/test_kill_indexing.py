@@ -134,9 +134,8 @@ def test_indexing_survives_six_kills_while_clients_write(tmp_path: Path) -> None
         load(server.base, count)
         with writing(server.base, count, choice) as colours:
             for number in range(6):
-                changed = {**DEFINITION, "description": f"Colour of the eyes {number}"}
-                eventually(lambda body=changed: put(server.base, body))  # type: ignore[misc]
-                eventually(lambda: status(server.base).get("progress", "").startswith("indexing ("))
+                version = define(server.base, f"Colour of the eyes {number}")
+                eventually(lambda expected=version: is_being_indexed(server.base, expected))  # type: ignore[misc]
                 time.sleep(choice.uniform(0, 1.5))
                 kill_all(server)
             eventually(lambda: status(server.base).get("state") == "searchable")
@@ -147,8 +146,19 @@ def test_indexing_survives_six_kills_while_clients_write(tmp_path: Path) -> None
         assert not by_colour["blue"] & by_colour["brown"]
 
 
-def put(base: str, body: dict[str, Any]) -> bool:
-    try:
-        return httpx.put(f"{base}/SearchParameter/eyes", json=body).is_success
-    except httpx.HTTPError:
-        return False
+def define(base: str, description: str) -> str:
+    """Change the definition; which version that made."""
+    while True:
+        try:
+            answer = httpx.put(f"{base}/SearchParameter/eyes", json={**DEFINITION, "description": description})
+        except httpx.HTTPError:
+            time.sleep(0.1)
+            continue
+        if answer.is_success:
+            return str(answer.json()["meta"]["versionId"])
+
+
+def is_being_indexed(base: str, version: str) -> bool:
+    found = status(base)
+    reference = found.get("definition", {}).get("reference", "")
+    return found.get("progress", "").startswith("indexing (") and reference.endswith(f"/_history/{version}")

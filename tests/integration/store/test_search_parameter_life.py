@@ -229,6 +229,7 @@ async def test_all_processes_must_know_before_a_step_is_taken(process: Process) 
 
 async def test_a_process_that_was_silent_writes_and_searches_no_more_until_it_has_found_back(process: Process) -> None:
     process.current.heard(clock() - SILENT_SECONDS - 1)
+    process.current.looked(clock() - SILENT_SECONDS - 1)
     with pytest.raises(Unavailable):
         await create(process, patient(1, "blue"))
     with pytest.raises(Unavailable):
