@@ -18,7 +18,8 @@ from fhir_server.search.types.asked import PREFIXES, Asked, unescape
 from fhir_server.search.types.sink import Sink
 from resources.expressions import Emitter, Leaf
 
-_FORM = re.compile(f"({'|'.join(PREFIXES)})?" r"([+-]?\d{1,34}(?:\.\d{1,34})?(?:[eE][+-]?\d{1,2})?)", re.ASCII)
+_PREFIX = rf"({'|'.join(PREFIXES)})?"
+_FORM = re.compile(_PREFIX + r"([+-]?\d{1,34}(?:\.\d{1,34})?(?:[eE][+-]?\d{1,2})?)", re.ASCII)
 
 
 def value(asked: Asked) -> Expr:
