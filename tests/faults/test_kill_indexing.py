@@ -161,4 +161,4 @@ def define(base: str, description: str) -> str:
 def is_being_indexed(base: str, version: str) -> bool:
     found = status(base)
     reference = found.get("definition", {}).get("reference", "")
-    return found.get("progress", "").startswith("indexing (") and reference.endswith(f"/_history/{version}")
+    return "indexing (" in found.get("progress", "") and str(reference).endswith(f"/_history/{version}")
