@@ -199,8 +199,36 @@ COMMON = [
     Case("common", "_text", "Condition?_text=fract*", "fracture", "the beginning of a word"),
     Case("common", "_content", "Condition?_content=type diabetes", "diabetes",
          "words of all texts, where the setting allows it"),
+    Case("common", "_list", "Patient?_list=watched", "ann cas", "what a List on this server refers to"),
     Case("common", "_type", "?_type=Patient,Practitioner&_id=ann,house", "ann house", "at the root: some types"),
     Case("common", "_type", f"?_tag={PETS}|owner", "ann", "at the root: all types"),
+]  # fmt: skip
+
+FILTERS = [
+    Case("_filter", "eq", 'Patient?_filter=family eq "muller"', "bob", "a string as a whole, folded"),
+    Case("_filter", "eq", f"Observation?_filter=code eq {LOINC}|2345-7", "sugar sugar-bob", "a token"),
+    Case("_filter", "ne", "Patient?_filter=gender ne female", "bob", "another value; not without one"),
+    Case("_filter", "sw", 'Patient?_filter=family sw "mull"', "ann bob", "it begins so"),
+    Case("_filter", "co", 'Patient?_filter=family co "denscheidt"', "ann", "it contains it"),
+    Case("_filter", "co", 'Condition?_filter=_text co "diabetes"', "diabetes", "of `_text` and `_content` the words"),
+    Case("_filter", "gt", "RiskAssessment?_filter=probability gt 0.5", "risk-8", "a number"),
+    Case("_filter", "lt", "RiskAssessment?_filter=probability lt 0.2", "risk-1-5", "a number"),
+    Case("_filter", "ge", "Encounter?_filter=date ge 2024-03-12", "visit", "a date"),
+    Case("_filter", "le", "Observation?_filter=date le 2024-03-10", "pressure", "a date"),
+    Case("_filter", "sa", "Observation?_filter=date sa 2024-03-10", "sugar sugar-bob", "a date"),
+    Case("_filter", "eb", "Observation?_filter=date eb 2024-03-12", "sugar sugar-bob", "a date"),
+    Case("_filter", "ap", f"Observation?_filter=value-quantity ap 130|{UCUM}|mg/dL", "sugar", "a quantity"),
+    Case("_filter", "po", "Encounter?_filter=date po 2024-03-12", "stay", "it overlaps with the time"),
+    Case("_filter", "pr", "Patient?_filter=gender pr false", "cas", "whether there is a value"),
+    Case("_filter", "ss", f"Observation?_filter=code ss {PETS}|dog", "pug dog", "the value is the code or below it"),
+    Case("_filter", "sb", f"Observation?_filter=code sb {PETS}|pug", "pug dog", "the value is the code or above it"),
+    Case("_filter", "in", "Observation?_filter=code in ValueSet/dogs", "pug dog", "of a value set"),
+    Case("_filter", "ni", "Observation?_filter=code ni ValueSet/dogs and date pr false", "cat", "not of it"),
+    Case("_filter", "re", "Observation?_filter=subject re Patient/ann", "sugar pressure", "it refers to it"),
+    Case("_filter", "and or not", 'Patient?_filter=gender eq male or (family sw "o" and not (gender pr true))', "bob cas",
+         "from left to right; parentheses bind"),
+    Case("_filter", "chain", 'Observation?_filter=subject:Patient.organization.name sw "north"', "sugar pressure",
+         "over links"),
 ]  # fmt: skip
 
 LINKS = [
@@ -238,9 +266,9 @@ RESULTS = [
          "several keys; those without a value last when descending"),
     Case("results", "_sort", "Encounter?_sort=-patient.birthdate", "visit stay", "what a reference leads to"),
     Case("results", "_count", "Patient?_sort=birthdate&_count=2", "ann bob", "at most so many on a page"),
-    Case("results", "_contained", "Medication?code=A10BA02&_contained=true", "inside", "contained resources"),
-    Case("results", "_contained", "Medication?code=A10BA02&_contained=both&_containedType=container", "pills",
-         "what holds them"),
+    Case("results", "_contained", "Medication?code=A10BA02&_contained=true&_containedType=contained", "inside",
+         "contained resources themselves"),
+    Case("results", "_contained", "Medication?code=A10BA02&_contained=both", "pills", "or what holds them; both: and others"),
 ]  # fmt: skip
 
 
@@ -255,7 +283,7 @@ def _numbered(rows: list[Case]) -> Iterator[Case]:
 
 CASES = tuple(
     _numbered([
-        *STRINGS, *TOKENS, *REFERENCES, *URIS, *DATES, *NUMBERS, *QUANTITIES, *COMPOSITES, *SPECIAL, *COMMON, *LINKS,
-        *COMPARTMENTS, *RESULTS,
+        *STRINGS, *TOKENS, *REFERENCES, *URIS, *DATES, *NUMBERS, *QUANTITIES, *COMPOSITES, *SPECIAL, *COMMON, *FILTERS,
+        *LINKS, *COMPARTMENTS, *RESULTS,
     ])
 )  # fmt: skip

@@ -77,10 +77,25 @@ REFUSED = tuple(
         ("Patient?_summary=text&_include=Patient:organization",
          "_summary=text cannot be given with _include or _revinclude"),
         ("?gender=female",
-         ("gender is not a search parameter over all types; _content, _id, _lastUpdated, _profile, "
-         "_security, _source, _tag, _text and _type are")),
+         ("gender is not a search parameter over all types; _content, _id, _lastUpdated, _list, _profile, _security, "
+         "_source, _tag, _text and _type are")),
         ("ValueSet?url:below=urn:oid:1.2",
          ("Search parameter url:below=urn:oid:1.2: below takes a URL such as http://acme.org/fhir; a URN "
          "has no levels")),
+        ('Patient?_filter=family xx "m"',
+         ("Parameter _filter, at character 8 ('xx \"m\"'): an operator is expected, one of ap co eb eq ew ge gt in le lt "
+         "ne ni po pr re sa sb ss sw")),
+        ('Patient?_filter=name ew "m"',
+         ("Parameter _filter, at character 1 ('name ew \"m\"'): name is a string parameter, which takes co eq pr sw, "
+         "not ew")),
+        ("Patient?_list=$current-patients",
+         ("Search parameter _list=$current-patients: this server keeps no functional lists; name a List by its id")),
+        ("Patient?_query=hospitals", "Search parameter _query: this server has no named queries"),
+        ("Location?near=100|16",
+         ("Search parameter near=100|16: a latitude is from -90 to 90, and then a longitude from -180 to 180")),
+        ("Medication?code=A10BA02&_contained=true&_sort=code",
+         "Parameter _contained=true: it cannot be combined with _sort"),
+        ("Organization?partof.partof.partof.partof.partof.partof.partof.name=North",
+         ("partof.partof.partof.partof.partof.partof.partof.name: At most 6 links can be followed")),
     ], 1)
 )  # fmt: skip
