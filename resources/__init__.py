@@ -5,7 +5,7 @@ Pure: nothing here does I/O after import, awaits, or knows MongoDB or HTTP. The 
 (value kinds everybody needs) → `json_codec`, `xml_codec` (bytes ⇄ dict; beside it `xml_shapes`, `xml_reader`,
 `narrative`) → `primitives`, `rules/` (what R4 asks of a value), `schemas` (the quick proof), `validation` (every
 problem, in words) → `patch_json`, `patch_fhirpath` and its `places`;
-`expressions` compiles SearchParameter expressions to Python, `paths` evaluates what is outside of that;
+`steps` parses SearchParameter expressions, `expressions` compiles them to Python, `paths` evaluates what is outside;
 `positions` says in FHIRPath where a part stands;
 `outcome` holds every error that the server can answer with.
 

@@ -23,6 +23,7 @@ from fhir_server.search.tree import (
     Has,
     HasId,
     InCompartment,
+    Near,
     Not,
     Present,
     StartsWith,
@@ -86,7 +87,7 @@ def _narrowing(tree: Expr) -> Expr:  # noqa: PLR0911 - one a node
             return StartsWith(entry.of_contained(key) + entry.SEPARATOR)
         case Present(key, ranged):
             return Present(entry.of_contained(key), ranged)
-        case Within():
+        case Within() | Near():
             return replace(tree, key=entry.of_contained(tree.key))
         case HasId(keys):
             return any_of(*(Equals(entry.of_contained(key.replace("/", entry.SEPARATOR, 1))) for key in keys))

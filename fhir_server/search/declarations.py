@@ -14,11 +14,11 @@ from typing import Final
 from fhir_server.model import Json
 from fhir_server.search.types.faces import FACES
 from resources import expressions, paths
-from resources.expressions import UnknownElementError, UnsupportedExpressionError
 from resources.outcome import Issue
 from resources.parameters import BASE, SearchParameter
 from resources.paths import PathError, PathRefusedError
 from resources.registry import RESOURCE_TYPES
+from resources.steps import UnknownElementError, UnsupportedExpressionError
 
 TYPE: Final = "SearchParameter"
 ANSWERED_TYPES: Final = frozenset({"date", "number", "quantity", "reference", "string", "token", "uri"})

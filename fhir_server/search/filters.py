@@ -30,11 +30,11 @@ MOST_COMPARISONS: Final = 50
 DEEPEST: Final = 20
 """Parentheses within parentheses."""
 
-_NOT = re.compile(r"not(?=\s*\()")
-_WORD = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
-_PATH = re.compile(r"[A-Za-z_][\w-]*(?::[A-Za-z]+(?=\.))?(?:\.[A-Za-z_][\w-]*(?::[A-Za-z]+(?=\.))?)*", re.ASCII)
-_STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
-_TOKEN = re.compile(r"[^\s)\]\"][^\s)\]]*")
+_NOT = re.compile(r"not(?=\s*\()").match
+_WORD = re.compile(r"[A-Za-z_][\w-]*", re.ASCII).match
+_PATH = re.compile(r"[A-Za-z_][\w-]*(?::[A-Za-z]+(?=\.))?(?:\.[A-Za-z_][\w-]*(?::[A-Za-z]+(?=\.))?)*", re.ASCII).match
+_STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"').match
+_TOKEN = re.compile(r"[^\s)\]\"][^\s)\]]*").match
 
 _ORDERED = frozenset({"date", "number", "quantity"})
 _PREFIXES = frozenset({"eq", "ne", "gt", "lt", "ge", "le", "ap", "sa", "eb"})
@@ -156,8 +156,8 @@ class _Parser:
             raise self._refusal(f"{sign} is expected")
         self.at += 1
 
-    def _next(self, form: re.Pattern[str]) -> str | None:
-        match = form.match(self.text, self._skip())
+    def _next(self, form: Callable[[str, int], re.Match[str] | None]) -> str | None:
+        match = form(self.text, self._skip())
         if match is None:
             return None
         self.at = match.end()

@@ -12,17 +12,17 @@ from functools import cache, reduce
 from itertools import chain, product, takewhile
 from typing import Any
 
-from resources import definitions, expressions
-from resources.expressions import As, Child, Item, Path, Resolves, Truth, Where
+from resources import definitions, steps
 from resources.parameters import Component, SearchParameter
 from resources.registry import PRIMITIVES, STRUCTURES, Element
+from resources.steps import As, Child, Item, Path, Resolves, Truth, Where
 
 Json = dict[str, Any]
 Made = tuple[Any, str]
 """A value, and what to ask for to find it; empty for a value of a type that the parameter does not look at."""
 
 SYSTEM = "http://codes.example"
-parse = cache(expressions.parse)
+parse = cache(steps.parse)
 _AMOUNTS = ("Quantity", "Age", "Duration", "Count", "Distance")
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from resources import expressions
-from resources.expressions import As, Child, Item, Resolves, Truth, UnsupportedExpressionError, Where
+from resources import expressions, steps
 from resources.parameters import BASE, WORDS, SearchParameter
 from resources.registry import RESOURCE_TYPES
+from resources.steps import As, Child, Item, Resolves, Truth, UnsupportedExpressionError, Where
 
 
 def values(type_: str, expression: str, resource: dict[str, Any]) -> list[Any]:
@@ -34,11 +34,11 @@ def values(type_: str, expression: str, resource: dict[str, Any]) -> list[Any]:
     ],
 )
 def test_an_expression_is_a_path(expression: str, path: tuple[object, ...]) -> None:
-    assert expressions.parse(expression) == (path,)
+    assert steps.parse(expression) == (path,)
 
 
 def test_a_union_is_several_paths() -> None:
-    assert len(expressions.parse("A.b | (A.c as Period) | (A.d | A.e).f")) == 4
+    assert len(steps.parse("A.b | (A.c as Period) | (A.d | A.e).f")) == 4
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_union_is_several_paths() -> None:
 )
 def test_what_is_outside_of_the_subset_is_refused(expression: str) -> None:
     with pytest.raises(UnsupportedExpressionError):
-        expressions.parse(expression)
+        steps.parse(expression)
 
 
 def test_only_a_component_names_the_resource() -> None:
@@ -55,7 +55,7 @@ def test_only_a_component_names_the_resource() -> None:
 
 
 def test_an_element_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(UnsupportedExpressionError, match="no Child"):
+    with pytest.raises(UnsupportedExpressionError, match="no element nose"):
         values("Patient", "Patient.nose", {})
 
 
