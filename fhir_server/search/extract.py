@@ -15,12 +15,14 @@ from fhir_server.document import entry
 from fhir_server.search import contained, further, sort
 from fhir_server.search.types import words
 from fhir_server.search.types.faces import FACES
-from fhir_server.search.types.sink import Sink
+from fhir_server.search.types.sink import MOST_ENTRIES, Sink
 from resources import expressions, references
 from resources.compartments import COMPARTMENTS
 from resources.expressions import Emitter, Leaf
 from resources.parameters import BASE, WITHOUT_ENTRIES, ParameterSet, united
 
+UNBOUNDED_BYTES = MOST_ENTRIES // 2
+"""Texts up to it cannot have too many entries: one takes two bytes at the least."""
 _REFERENCE = re.compile(rb'"reference":"([^"#][^"]*)"')
 
 
@@ -42,14 +44,17 @@ class Extracted:
     rare: list[str] = field(default_factory=list)
 
 
-def extract(resource: dict[str, Any], base_url: str, parameters: ParameterSet = BASE) -> Extracted:
+def extract(
+    resource: dict[str, Any], base_url: str, parameters: ParameterSet = BASE, *, bounded: bool = False
+) -> Extracted:
     """The entries of a valid resource; `base_url` is the server's own, whose references count as relative.
 
-    `parameters`: HL7's, and those defined here that are to be found as well.
+    `parameters`: HL7's, and those defined here that are to be found as well. Raises PayloadTooLarge, where `bounded`,
+    for more entries than one resource may have.
     """
     type_ = resource["resourceType"]
     run, sort_keys = _extractor(type_)
-    sink = Sink(base_url, resource)
+    sink = Sink(base_url, resource, bounded=bounded)
     sink.sort = dict.fromkeys(sort_keys)
     if type_ in COMPARTMENTS and "id" in resource:
         sink.compartments.append(f"{type_}/{resource['id']}")
@@ -60,7 +65,7 @@ def extract(resource: dict[str, Any], base_url: str, parameters: ParameterSet = 
         further.extract(resource, sink, parameters)
     return Extracted(
         index=list(dict.fromkeys(sink.index)),
-        ranges=sink.ranges,
+        ranges=list(sink.ranges),
         sort=sink.sort,
         compartments=list(compartments),
         references=list(pointed_to),
@@ -81,21 +86,21 @@ def uncovered(resource: dict[str, Any], text: bytes, covered: Collection[str], b
     return [entry.exact(entry.UNCOVERED, key) for key in sorted(keys.difference(covered))]
 
 
-def complete(resource: dict[str, Any], text: bytes, base_url: str, parameters: ParameterSet) -> Extracted:
+def complete(
+    resource: dict[str, Any], text: bytes, base_url: str, parameters: ParameterSet, *, bounded: bool = False
+) -> Extracted:
     """All entries that are stored beside a resource: of the parameters, and of references that none covers.
 
-    `text` is the resource encoded.
+    `text` is the resource encoded. Raises PayloadTooLarge, where `bounded`, as soon as they are too many.
     """
-    extracted = extract(resource, base_url, parameters)
+    extracted = extract(resource, base_url, parameters, bounded=bounded and len(text) > UNBOUNDED_BYTES)
     if "contained" in resource:
         _add_contained(extracted, resource, base_url, parameters)
     extracted.index.extend(uncovered(resource, text, extracted.references, base_url))
     return extracted
 
 
-def _add_contained(
-    extracted: Extracted, resource: dict[str, Any], base_url: str, parameters: ParameterSet
-) -> None:
+def _add_contained(extracted: Extracted, resource: dict[str, Any], base_url: str, parameters: ParameterSet) -> None:
     """Add the entries of what a resource contains."""
     texts: dict[str, None] = {}
     for each in contained.held(resource):

@@ -68,8 +68,8 @@ class Draft:
         return self._encoded is not None
 
     def encoded(self) -> Encoded:
-        """The documents, made at the first call. Raises PayloadTooLarge for a resource that does not fit one, and what
-        `check` raises."""
+        """The documents, made at the first call. Raises PayloadTooLarge for a resource that does not fit one, or with
+        too many entries, and what `check` raises."""
         if self._encoded is None:
             self.check()
             self.extract()
@@ -86,7 +86,7 @@ class Draft:
     def extract(self) -> None:
         """The second step of `encoded`: the entries to find the resource by."""
         if self._extracted is None and self._resource is not None:
-            self._extracted = complete(self._resource, self.text or b"", self.base_url, self.parameters)
+            self._extracted = complete(self._resource, self.text or b"", self.base_url, self.parameters, bounded=True)
 
     def _encode(self) -> Encoded:
         change, before, extracted = self.change, self.change.before, self._extracted

@@ -5,20 +5,51 @@ Rule: emitters only add; `extract` makes the result of it.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final, Self, TypeVar
+
+from resources.outcome import PayloadTooLarge
+
+T = TypeVar("T")
+
+MOST_ENTRIES: Final = 100_000
+"""Of one kind, of one resource: what a code system of ICD-10 has. Each is a key in an index of MongoDB's."""
+
+
+class Bounded(list[T]):
+    """A list that takes `MOST_ENTRIES` and then raises PayloadTooLarge (too costly)."""
+
+    def append(self, item: T, /) -> None:
+        """Add one."""
+        if len(self) >= MOST_ENTRIES:
+            raise PayloadTooLarge(
+                f"The resource has more than {MOST_ENTRIES:,} values to find it by, such as names, codes or dates. "
+                "Divide it.",
+                code="too-costly",
+            )
+        super().append(item)
+
+    def extend(self, items: Iterable[T], /) -> None:
+        """Add some."""
+        for item in items:
+            self.append(item)
+
+    def __iadd__(self, items: Iterable[T], /) -> Self:  # type: ignore[misc, override]
+        self.extend(items)
+        return self
 
 
 class Sink:
-    """The entries of one resource in the making."""
+    """The entries of one resource in the making; `bounded` where they might be too many."""
 
     __slots__ = ("base_url", "compartments", "index", "ranges", "rare", "references", "resource", "sort")
 
-    def __init__(self, base_url: str, resource: dict[str, Any]) -> None:
+    def __init__(self, base_url: str, resource: dict[str, Any], *, bounded: bool = False) -> None:
         self.base_url = base_url
         self.resource = resource
-        self.index: list[str] = []
-        self.rare: list[str] = []
-        self.ranges: list[dict[str, Any]] = []
+        self.index: list[str] = Bounded() if bounded else []
+        self.rare: list[str] = Bounded() if bounded else []
+        self.ranges: list[dict[str, Any]] = Bounded() if bounded else []
         self.sort: dict[str, str | float | None] = {}
         self.compartments: list[str] = []
         self.references: list[str] = []
