@@ -87,6 +87,7 @@ def _lifespan(settings: Settings, door: Door, threads: Threads) -> Callable[[Fas
             cache_share=settings.bundle_cache_share,
             guards=_guards(settings, parameters),
             parameters=parameters,
+            threads=threads,
         )
         follower = Follower(db, parameters, committer)
         indexer = Indexer(db, follower.process, settings.base_url, now_us, parameters.base)

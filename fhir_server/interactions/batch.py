@@ -33,7 +33,7 @@ PAGES_IN_FLIGHT = 2
 
 async def batch(server: Server, request: FhirRequest) -> FhirResponse:
     """A batch-response with one entry each, whatever became of it. Raises BadRequest for the Bundle itself."""
-    parsed = await bundle_entries.parse(request)
+    parsed = await bundle_entries.parse(request, server.threads)
     answers: list[bytes] = [b""] * len(parsed)
     budget = Budget()
     waiting = iter(parsed)

@@ -24,8 +24,9 @@ from fhir_server.search.extract import Extracted, extract
 from fhir_server.search.tree import All, Equals, Expr
 from fhir_server.store import committer, reader
 from fhir_server.store.committer import ConditionChanged
-from resources import references, validation
-from resources.outcome import FhirError, PreconditionFailed, Unprocessable
+from fhir_server.threads import Threads
+from resources import json_codec, references, validation
+from resources.outcome import FhirError, PayloadTooLarge, PreconditionFailed, Unprocessable
 
 MOST_COMPARISONS = 200_000
 """Criteria times entries that they are compared with, in one transaction; about two seconds."""
@@ -52,10 +53,13 @@ class _Table:
 class Pending:
     """What a transaction is about to write and to delete, searchable by criteria before it is written."""
 
-    def __init__(self, linked: Iterable[Linked], targets: Mapping[int, Target], base_url: str) -> None:
+    def __init__(
+        self, linked: Iterable[Linked], targets: Mapping[int, Target], base_url: str, threads: Threads
+    ) -> None:
         self.deleted: set[str] = set()
         self.written: set[str] = set()
         self._base_url = base_url
+        self._threads = threads
         self._waiting: dict[str, list[tuple[int, str, Json]]] = {}
         self._tables: dict[str, _Table] = {}
         self._compared = 0
@@ -103,14 +107,25 @@ class Pending:
     async def _extracted(self, waiting: Sequence[tuple[int, str, Json]]) -> _Table:
         table = _Table()
         for number, (position, key, resource) in enumerate(waiting, 1):
-            if not validation.validate(resource):  # what is invalid fails by itself, and has no entries
-                entries = extract(resource, self._base_url)
+            size = len(json_codec.encode(resource))
+            entries = await self._threads.sized(size, _entries, resource, self._base_url)
+            if entries is not None:
                 for entry in set(entries.index):
                     table.by_entry.setdefault(entry, []).append(len(table.rows))
                 table.rows.append((position, key, entries))
             if number % CHUNK == 0:
                 await asyncio.sleep(0)
         return table
+
+
+def _entries(resource: Json, base_url: str) -> Extracted | None:
+    """None for what is invalid, which fails by itself, and for what has too many."""
+    if validation.validate(resource):
+        return None
+    try:
+        return extract(resource, base_url, bounded=True)
+    except PayloadTooLarge:
+        return None
 
 
 def _equality(tree: Expr) -> str | None:
@@ -126,7 +141,7 @@ async def resolve(
 ) -> Resolved:
     """Find what each conditional reference leads to; what leads nowhere, or to several, is added to `failures`, and
     so are conditional creates whose criteria match what another entry writes."""
-    pending = Pending(linked, targets, server.settings.base_url)
+    pending = Pending(linked, targets, server.settings.base_url, server.threads)
     await _check_creates(linked, targets, pending, failures)
     first: dict[str, int] = {}
     for each in linked:

@@ -17,6 +17,7 @@ from typing import Any
 
 from fhir_server.interactions import address
 from fhir_server.model import FhirRequest, Interaction, Json, Pairs, Preconditions, Prefer, frozen
+from fhir_server.threads import HEAVY_BYTES, Threads
 from resources import instants, json_codec, validation
 from resources.outcome import BadRequest, FhirError, Issue, PayloadTooLarge
 from resources.registry import RESOURCE_TYPES
@@ -90,10 +91,11 @@ class Refused:
     error: FhirError
 
 
-async def parse(request: FhirRequest) -> list[Entry | Refused]:
+async def parse(request: FhirRequest, threads: Threads) -> list[Entry | Refused]:
     """The entries of the Bundle in `request.body`, in its order.
 
-    Raises BadRequest for problems of the Bundle itself. Lets others run every `CHUNK` entries.
+    Raises BadRequest for problems of the Bundle itself. Lets others run every `CHUNK` entries, and takes large ones to
+    a thread.
     """
     bundle: Json = request.body
     given = bundle.get("entry", [])
@@ -103,27 +105,38 @@ async def parse(request: FhirRequest) -> list[Entry | Refused]:
         words = f"The Bundle has {len(given):,} entries; {MOST_ENTRIES:,} can be taken at once. Divide it."
         raise PayloadTooLarge(words, code="too-costly")
     frame = {name: value for name, value in bundle.items() if name != "entry"}
-    if issues := validation.validate(frame, type_="Bundle"):
+    [frame_size] = sizes([frame], request)
+    if issues := await threads.sized(frame_size, validation.validate, frame, type_="Bundle"):
         raise BadRequest(issues=issues)
     parsed: list[Entry | Refused] = []
     for start in range(0, len(given), CHUNK):
-        parsed.extend(parse_chunk(given[start : start + CHUNK], start, request))
+        chunk = given[start : start + CHUNK]
+        found = sizes(chunk, request)
+        size = min(sum(found), request.body_bytes)
+        parsed.extend(await threads.sized(size, parse_chunk, chunk, found, start, request))
         await asyncio.sleep(0)
     return parsed
 
 
-def parse_chunk(chunk: list[Any], start: int, outer: FhirRequest) -> list[Entry | Refused]:
-    """Some entries; the first stands at `start` in the Bundle."""
+def sizes(values: list[Any], outer: FhirRequest) -> list[int]:
+    """Of each value the size as text, where that matters; of all in a small Bundle, the Bundle's."""
+    if outer.body_bytes < HEAVY_BYTES:
+        return [outer.body_bytes] * len(values)
+    return [len(json_codec.encode(value)) for value in values]
+
+
+def parse_chunk(chunk: list[Any], sizes_: list[int], start: int, outer: FhirRequest) -> list[Entry | Refused]:
+    """Some entries, of these sizes as text; the first stands at `start` in the Bundle."""
     wrong: dict[int, list[Issue]] = {}
     for position, issue in envelope_issues([each for each in enumerate(chunk, start) if not is_usual(each[1])]):
         wrong.setdefault(position, []).append(issue)
     parsed: list[Entry | Refused] = []
-    for position, raw in enumerate(chunk, start):
+    for position, (raw, size) in enumerate(zip(chunk, sizes_, strict=True), start):
         if position in wrong:
             parsed.append(Refused(position, BadRequest(issues=wrong[position])))
             continue
         try:
-            parsed.append(parse_entry(raw, position, outer))
+            parsed.append(parse_entry(raw, position, outer, size))
         except FhirError as error:
             parsed.append(Refused(position, error))
     return parsed
@@ -178,7 +191,7 @@ def bare(raw: Any, full_urls: set[str]) -> Any:
     return made
 
 
-def parse_entry(raw: Json, position: int, outer: FhirRequest) -> Entry:
+def parse_entry(raw: Json, position: int, outer: FhirRequest, size: int) -> Entry:
     """One entry, whose structure is right, as a request made by whoever sent the Bundle. Where the client did not say,
     a write inside a Bundle does not repeat the resource. Raises a `FhirError` that names the entry."""
     asked = raw.get("request")
@@ -208,6 +221,7 @@ def parse_entry(raw: Json, position: int, outer: FhirRequest) -> Entry:
         prefer=_minimal(outer.prefer.handling) if quiet else outer.prefer,
         principal=outer.principal,
         compartment=target.compartment,
+        body_bytes=size,
     )
     return Entry(position, raw.get("fullUrl"), inner)
 

@@ -23,12 +23,13 @@ async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
     """The step of a create; looks for an existing resource when If-None-Exist is given."""
     check_body(request)
     criteria = request.when.if_none_exist
+    sized = server.threads.sized
     if criteria is None:
-        return step(str(request.type), request.body, server.new_id())
+        return await sized(request.body_bytes, step, str(request.type), request.body, server.new_id())
     match = await conditional.find(server, access, str(request.type), criteria, header="If-None-Exist")
     if match.version is not None:
         return Step(None, current=match.version)
-    made = step(str(request.type), request.body, server.new_id())
+    made = await sized(request.body_bytes, step, str(request.type), request.body, server.new_id())
     return Step(made.change, conditions=(match.condition,), created=True)
 
 

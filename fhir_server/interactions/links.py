@@ -13,6 +13,7 @@ from typing import Any
 
 from fhir_server.interactions.bundle_entries import CHUNK, Entry
 from fhir_server.model import Json, frozen
+from fhir_server.threads import HEAVY_BYTES, Threads
 from resources import references
 
 _HISTORY = "/_history/"
@@ -46,11 +47,15 @@ class Links:
             if there != key:
                 self.relative.setdefault(parsed.base, {})[there] = key
 
-    async def rewritten(self, entries: Sequence[Entry]) -> list[Linked]:
-        """The entries with the links in their bodies replaced. Lets others run every `CHUNK` entries."""
+    async def rewritten(self, entries: Sequence[Entry], threads: Threads) -> list[Linked]:
+        """The entries with the links in their bodies replaced. Lets others run every `CHUNK` entries, and takes large
+        ones to a thread."""
         found = []
         for number, entry in enumerate(entries, 1):
-            found.append(self.rewrite(entry))
+            if entry.request.body_bytes < HEAVY_BYTES:
+                found.append(self.rewrite(entry))
+            else:
+                found.append(await threads.heavy(self.rewrite, entry))
             if number % CHUNK == 0:
                 await asyncio.sleep(0)
         return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fhir_server.access.limits import Access
 from fhir_server.interactions import conditional
 from fhir_server.interactions.read import found
@@ -11,13 +9,15 @@ from fhir_server.interactions.server import Server
 from fhir_server.interactions.update import is_unchanged
 from fhir_server.interactions.writing import Step, carry_out, check_if_match
 from fhir_server.model import Change, FhirRequest, FhirResponse, Json, Version
+from fhir_server.threads import HEAVY_BYTES
 from resources import json_codec, patch_fhirpath, patch_json, validation
 from resources.outcome import BadRequest, NotFound, Unprocessable
 
-LARGE_BYTES = 64 * 1024
 JSON_WORK = 500_000_000
 FHIRPATH_WORK = 5_000_000
 """Most operations times bytes of the resource, about a second or two of work."""
+JSON_SHARE = 50
+"""Of the bytes of a resource, an operation of a JSON Patch costs as much as decoding this part of them."""
 
 
 async def patch(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
@@ -28,18 +28,28 @@ async def patch(server: Server, access: Access, request: FhirRequest) -> FhirRes
 async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
     """The step of a patch: reads what is to be patched, or finds it by the criteria."""
     if request.id is not None:
-        return await stepped(request, await server.lookup.read(access, str(request.type), request.id))
+        return await stepped(server, request, await server.lookup.read(access, str(request.type), request.id))
     match = await conditional.find(server, access, str(request.type), request.query)
     if match.version is None:
         raise NotFound(f"No {request.type} matches the criteria, so there is nothing to patch.")
-    return await stepped(request, match.version)
+    return await stepped(server, request, match.version)
 
 
-async def stepped(request: FhirRequest, current: Version | None) -> Step:
-    """The step of a patch; of a large resource in a thread, so that others are answered meanwhile."""
-    if current is None or len(current.text or b"") < LARGE_BYTES:
-        return step(request, current)
-    return await asyncio.to_thread(step, request, current)
+async def stepped(server: Server, request: FhirRequest, current: Version | None) -> Step:
+    """The step of a patch; in a thread where it may be much work, so that others are answered meanwhile."""
+    return await server.threads.sized(effort(request, current), step, request, current)
+
+
+def effort(request: FhirRequest, current: Version | None) -> int:
+    """About how many bytes a patch looks at: those of the patch and the resource, and, of the resource, again all for
+    each step and comparison of a FHIRPath Patch, but few for an operation of a JSON Patch."""
+    size = len(current.text or b"") if current is not None else 0
+    if request.body_bytes + size >= HEAVY_BYTES:
+        return request.body_bytes + size
+    if isinstance(request.body, list):
+        return request.body_bytes + size + len(request.body) * (size // JSON_SHARE)
+    steps = sum(map(json_codec.encode(request.body).count, (b"path", b"=")))
+    return request.body_bytes + size * (1 + steps)
 
 
 def step(request: FhirRequest, current: Version | None) -> Step:

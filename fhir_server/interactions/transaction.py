@@ -31,6 +31,7 @@ from fhir_server.interactions.links import Linked, Links
 from fhir_server.interactions.server import Server
 from fhir_server.interactions.writing import Step
 from fhir_server.model import Change, Commit, Condition, FhirRequest, FhirResponse, Interaction, Version, frozen
+from fhir_server.threads import HEAVY_BYTES
 from resources import validation
 from resources.outcome import FhirError, Unprocessable
 
@@ -67,7 +68,7 @@ async def transaction(server: Server, access: Access, request: FhirRequest) -> F
 
 async def checked(server: Server, request: FhirRequest) -> list[Entry]:
     """The entries, all understood. Raises everything that can be said without the database, of the resources too."""
-    parsed = await bundle_entries.parse(request)
+    parsed = await bundle_entries.parse(request, server.threads)
     entries = [item for item in parsed if isinstance(item, Entry)]
     failures = Failures()
     for item in parsed:
@@ -81,7 +82,7 @@ async def checked(server: Server, request: FhirRequest) -> list[Entry]:
         for entry in entries:
             if failures.enough:
                 break
-            add_invalid(entry, failures)
+            await add_invalid(server, entry, failures)
             await asyncio.sleep(0)
         failures.raise_any()
     return entries
@@ -97,10 +98,11 @@ def check_operation(server: Server, entry: Entry, failures: Failures) -> None:
         )
 
 
-def add_invalid(entry: Entry, failures: Failures) -> None:
+async def add_invalid(server: Server, entry: Entry, failures: Failures) -> None:
     """What is wrong with the resource itself, beside what makes the Bundle fail already."""
     if entry.request.interaction in (Interaction.CREATE, Interaction.UPDATE):
-        issues = validation.validate(entry.request.body, type_=entry.request.type)
+        asked = entry.request
+        issues = await server.threads.sized(asked.body_bytes, validation.validate, asked.body, type_=asked.type)
         if issues:
             failures.add(entry.position, Unprocessable(issues=issues))
 
@@ -113,7 +115,8 @@ async def attempt(server: Server, access: Access, entries: Sequence[Entry]) -> F
         await bundle_reads.rehearse(server, access, reads, changes_of(writes))
         made = await committed(server, access, writes, conditions)
     except FhirError:
-        await check(writes, Failures())  # what is wrong with the Bundle itself is told before all else, and completely
+        # What is wrong with the Bundle itself is told before all else, and completely.
+        await check(server, writes, Failures())
         raise
     answers: list[bytes] = [b""] * len(entries)
     budget = Budget()
@@ -140,11 +143,11 @@ async def prepared(
     entries = [entry for entry in entries if entry.position in targets]
     made = made_links(entries, targets)
     for _ in range(ROUNDS):
-        linked = await made.rewritten(entries)
+        linked = await made.rewritten(entries, server.threads)
         found = await bundle_conditions.resolve(server, access, linked, targets, failures)
-        writes = [write async for write in made_ready(linked, targets, found.keys, failures)]
+        writes = [write async for write in made_ready(server, linked, targets, found.keys, failures)]
         if failures:
-            await check(writes, failures)
+            await check(server, writes, failures)
         if not made.correct(versions(writes)):
             break
     conditions = [condition for write in writes for step in write.steps for condition in step.conditions]
@@ -167,21 +170,30 @@ def made_links(entries: Sequence[Entry], targets: dict[int, Target]) -> Links:
 
 
 async def made_ready(
-    linked: Sequence[Linked], targets: dict[int, Target], conditional: Mapping[str, str], failures: Failures
+    server: Server,
+    linked: Sequence[Linked],
+    targets: dict[int, Target],
+    conditional: Mapping[str, str],
+    failures: Failures,
 ) -> AsyncIterator[Write]:
     """The steps of each entry, until enough have failed: those are added to `failures`. Lets others run meanwhile."""
     clock = asyncio.get_running_loop().time
     pause = clock() + LONGEST_TURN_SECONDS
     patched = 0
     for each in linked:
-        settled = links.with_conditional(each, conditional) if each.conditional else each
+        size = each.asked.request.body_bytes
+        settled = each
+        if each.conditional:
+            settled = await server.threads.sized(size, links.with_conditional, each, conditional)
         target = targets[each.asked.position]
         try:
             if each.asked.request.interaction is Interaction.PATCH:
                 patched += len(target.current.text or b"") if target.current else 0
-                made = await patch_steps(settled, target, patched)
-            else:
+                made = await patch_steps(server, settled, target, patched)
+            elif size < HEAVY_BYTES:
                 made = bundle_targets.steps(settled, target)
+            else:
+                made = await server.threads.heavy(bundle_targets.steps, settled, target)
             yield Write(each.asked, made)
         except FhirError as error:
             failures.add(each.asked.position, error)
@@ -192,21 +204,21 @@ async def made_ready(
             pause = clock() + LONGEST_TURN_SECONDS
 
 
-async def check(writes: Sequence[Write], failures: Failures) -> None:
+async def check(server: Server, writes: Sequence[Write], failures: Failures) -> None:
     """Check what the commit would: raises it together with `failures`, as one error, if there is anything."""
     for write in writes:
         for step in write.steps:
             if step.change is None or step.change.check is None or failures.enough:
                 continue
             try:
-                step.change.check()
+                await server.threads.sized(write.entry.request.body_bytes, step.change.check)
             except FhirError as error:
                 failures.add(write.entry.position, error)
             await asyncio.sleep(0)
     failures.raise_any()
 
 
-async def patch_steps(linked: Linked, target: Target, patched: int) -> tuple[Step, ...]:
+async def patch_steps(server: Server, linked: Linked, target: Target, patched: int) -> tuple[Step, ...]:
     """The steps of a patch, in a thread; `patched` are the bytes of what this transaction patches, with this one.
 
     Raises Unprocessable where they are too many, and what the patch raises.
@@ -216,7 +228,7 @@ async def patch_steps(linked: Linked, target: Target, patched: int) -> tuple[Ste
             f"A transaction patches resources of {MOST_PATCHED_BYTES:,} bytes together at most: divide it.",
             code="too-costly",
         )
-    return await asyncio.to_thread(bundle_targets.steps, linked, target)
+    return await server.threads.heavy(bundle_targets.steps, linked, target)
 
 
 def versions(writes: Sequence[Write]) -> dict[str, int]:

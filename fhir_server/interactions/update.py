@@ -25,10 +25,10 @@ async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
     check_body(request)
     if request.id is not None:
         current = await server.lookup.read(access, str(request.type), request.id)
-        return step(request, current)
+        return await server.threads.sized(request.body_bytes, step, request, current)
     match = await conditional.find(server, access, str(request.type), request.query)
     if match.version is not None:
-        return step(request, match.version)
+        return await server.threads.sized(request.body_bytes, step, request, match.version)
     return await prepare_new(server, access, request, match.condition)
 
 
@@ -36,14 +36,14 @@ async def prepare_new(server: Server, access: Access, request: FhirRequest, cond
     """A conditional update that matched nothing creates: under the body's id if it has one, else under a new one."""
     wanted = request.body.get("id")
     if wanted is None:
-        made = step(request, None, server.new_id())
+        made = await server.threads.sized(request.body_bytes, step, request, None, server.new_id())
     else:
         current = await server.lookup.read(access, str(request.type), str(wanted))
         if current is not None and not current.deleted:
             raise PreconditionFailed(
                 f"The criteria match nothing, but {request.type}/{wanted}, which the body names, exists."
             )
-        made = step(request, current, str(wanted))
+        made = await server.threads.sized(request.body_bytes, step, request, current, str(wanted))
     return Step(made.change, made.current, (condition,), made.created)
 
 

@@ -24,17 +24,22 @@ async def validate(server: Server, access: Access, request: FhirRequest) -> Fhir
 
     Raises BadRequest for an unknown mode or when there is nothing to validate.
     """
-    resource, mode, profile = asked(request)
+    size = request.body_bytes
+    resource, mode, profile = await server.threads.sized(request.body_bytes, asked, request)
     if mode is not None and mode not in MODES:
         raise BadRequest(f"The mode {mode} is not known; there are: {', '.join(MODES)}.", code="value")
     if request.id is not None and (resource is None or mode in ("update", "delete")):
         version = found(await reader.read(access, server.database, str(request.type), request.id), request)
-        resource = json_codec.decode(version.text or b"") if resource is None else resource
+        if resource is None:
+            text = version.text or b""
+            size = len(text)
+            resource = await server.threads.sized(size, json_codec.decode, text)
     if mode == "delete":
         return outcome([deletable(server)])
     if resource is None:
         raise BadRequest("$validate needs a resource: as the body, or as the parameter resource.", code="required")
-    issues = [*validation.validate(resource, type_=request.type), *identity(request, resource, mode)]
+    found_wrong = await server.threads.sized(size, validation.validate, resource, type_=request.type)
+    issues = [*found_wrong, *identity(request, resource, mode)]
     issues += unsupported(profile, str(request.type))
     return outcome(issues or [Issue("information", "informational", f"This {request.type} is valid.")])
 

@@ -25,6 +25,7 @@ from fhir_server.store import admission, blobs, encoding, reader
 from fhir_server.store.database import Database, Document
 from fhir_server.store.encoding import Draft, Encoded
 from fhir_server.store.guards import Guard
+from fhir_server.threads import Threads
 from resources.outcome import Conflict
 from resources.parameters import ParameterSet
 
@@ -93,6 +94,7 @@ async def prepare(
     guards: Sequence[Guard],
     budget: int,
     parameters: ParameterSet,
+    threads: Threads,
 ) -> Prepared:
     """Stamp all changes, and encode them, if they are few or if they might not fit into `budget` (bytes of cache).
 
@@ -111,7 +113,7 @@ async def prepare(
     looked_at = bool(concerned) and not checked
     if len(drafts) <= FIRST_CHUNK_CHANGES or looked_at or admission.ceiling(text_bytes) > budget:
         weight, checked = 0, True
-        async for chunk in _chunks(drafts):
+        async for chunk in _chunks(drafts, threads):
             weight += sum(encoded.weight for encoded in chunk)
     else:
         weight = admission.estimate(text_bytes)
@@ -129,7 +131,7 @@ async def prepare(
     )
 
 
-async def write(db: Database, session: AsyncClientSession, prepared: Sequence[Prepared]) -> None:
+async def write(db: Database, session: AsyncClientSession, prepared: Sequence[Prepared], threads: Threads) -> None:
     """Write commits in the transaction of `session`: all of them, or the transaction must be aborted.
 
     Raises VersionChanged, ConditionChanged, BlobSwept, what a guard or a change's `check` raises, PayloadTooLarge, and
@@ -144,18 +146,18 @@ async def write(db: Database, session: AsyncClientSession, prepared: Sequence[Pr
     drafts = [draft for one in prepared for draft in one.drafts]
     new = [draft for draft in drafts if draft.change.before is None]
     await _overlapping(
-        _chunks(new), lambda chunk: _insert(db, layout.RESOURCES, [one.document for one in chunk], session)
+        _chunks(new, threads), lambda chunk: _insert(db, layout.RESOURCES, [one.document for one in chunk], session)
     )
     if len(new) < len(drafts):
         others = [draft for draft in drafts if draft.change.before is not None]
-        await _overlapping(_chunks(others), lambda chunk: _replace(db, session, chunk))
+        await _overlapping(_chunks(others, threads), lambda chunk: _replace(db, session, chunk))
     for one in prepared:
         for guard in one.guards:
             await guard.check(one.access, db, session, one.commit)
 
 
-async def _chunks(drafts: Sequence[Draft]) -> AsyncIterator[list[Encoded]]:
-    """The drafts encoded, in lists of at most CHUNK_BYTES (or one document).
+async def _chunks(drafts: Sequence[Draft], threads: Threads) -> AsyncIterator[list[Encoded]]:
+    """The drafts encoded, in lists of at most CHUNK_BYTES (or one document); large ones in a thread.
 
     Of those that are encoded only now, each list has twice as many as the one before: about as long as MongoDB takes
     for one, Python takes for the next, and round trips stay few.
@@ -165,8 +167,10 @@ async def _chunks(drafts: Sequence[Draft]) -> AsyncIterator[list[Encoded]]:
     most_fresh = FIRST_CHUNK_CHANGES
     for start in range(0, len(drafts), TURN_CHANGES):
         turn = drafts[start : start + TURN_CHANGES]
-        fresh += sum(not draft.is_encoded for draft in turn)
-        for encoded in encoding.encode(turn):
+        open_ = [draft for draft in turn if not draft.is_encoded]
+        fresh += len(open_)
+        size = sum(len(draft.text or b"") for draft in open_)
+        for encoded in await threads.sized(size, encoding.encode, turn):
             size = len(encoded.document.raw)
             if chunk and filled + size > CHUNK_BYTES:
                 yield chunk

@@ -26,6 +26,7 @@ from fhir_server.store.commit import ConditionChanged, Prepared, VersionChanged
 from fhir_server.store.current import CurrentParameters
 from fhir_server.store.database import Database, translation
 from fhir_server.store.guards import Guard
+from fhir_server.threads import Threads
 from resources.outcome import PayloadTooLarge, Unavailable
 from resources.parameters import ParameterSet
 
@@ -87,7 +88,7 @@ class Committer:
 
     base_url: the server's own, whose absolute references count as relative. clock: µs since the epoch.
     cache_share: part of mongod's cache that the large transactions of this process may fill together, 0 to 1.
-    parameters: those that resources are to be found by.
+    parameters: those that resources are to be found by. threads: where large resources are encoded.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Committer:
         guards: Sequence[Guard] = (),
         clock: Callable[[], int] = now_us,
         parameters: CurrentParameters | None = None,
+        threads: Threads | None = None,
     ) -> None:
         self._db = db
         self._base_url = base_url
@@ -106,6 +108,7 @@ class Committer:
         self._guards = tuple(guards)
         self._clock = clock
         self._parameters = parameters or CurrentParameters()
+        self._threads = threads or Threads()
         self._under: Counter[ParameterSet] = Counter()
         self._last = 0
         self._budget = 0
@@ -165,7 +168,7 @@ class Committer:
         turn = self._encoding if len(commit.changes) > committing.TURN_CHANGES else contextlib.nullcontext()
         async with turn:
             return await committing.prepare(
-                access, commit, self._base_url, self._stamp, self._guards, self._budget, parameters
+                access, commit, self._base_url, self._stamp, self._guards, self._budget, parameters, self._threads
             )
 
     def _stamp(self, before: Version | None) -> int:
@@ -292,7 +295,7 @@ class Committer:
     async def _write(self, session: AsyncClientSession, prepared: Sequence[Prepared]) -> None:
         """Write commits. The last thing before they are committed is a look at the clock: should this process have
         stood still, the others may rely on it no longer writing by these parameters."""
-        await committing.write(self._db, session, prepared)
+        await committing.write(self._db, session, prepared, self._threads)
         for parameters in {one.parameters for one in prepared}:
             self._parameters.check(parameters)
 

@@ -79,14 +79,14 @@ async def test_patches_that_are_refused_change_nothing(
 
 async def test_a_patch_that_would_take_long_is_refused(client: httpx.AsyncClient, path: str) -> None:
     body: dict[str, Any] = {"resourceType": "Patient", "id": path.partition("/")[2], "birthDate": "1990-01-01"}
-    body["name"] = [{"given": ["x"] * 200_000}]
+    body["extension"] = [{"url": "http://e.example", "valueString": "x"}] * 40_000
     assert (await client.put(path, json=body, headers=JSON)).status_code == 200
     many = replace_birth_date("1990-02-02")
     many["parameter"] *= 20
     answers = [
         await client.patch(path, json=many, headers=JSON),
         await client.patch(
-            path, json=[{"op": "add", "path": "/name/0/given/0", "value": "y"}] * 5_000, headers=JSON_PATCH
+            path, json=[{"op": "add", "path": "/extension/0", "value": {"url": "a", "valueString": "y"}}] * 5_000, headers=JSON_PATCH
         ),
     ]
     for answer in answers:

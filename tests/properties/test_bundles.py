@@ -11,6 +11,7 @@ from fhir_server.interactions import bundle_entries
 from fhir_server.interactions.bundle_entries import Entry, Refused
 from fhir_server.interactions.links import Links
 from fhir_server.model import FhirRequest, Interaction
+from fhir_server.threads import Threads
 from resources import validation
 from resources.outcome import BadRequest
 
@@ -52,9 +53,9 @@ def outer(raw: Any) -> FhirRequest:
 def test_every_entry_is_understood_or_refused_with_its_place(raw: Any) -> None:
     if not isinstance(raw, list):
         with pytest.raises(BadRequest):
-            asyncio.run(bundle_entries.parse(outer(raw)))
+            asyncio.run(bundle_entries.parse(outer(raw), Threads()))
         return
-    found = asyncio.run(bundle_entries.parse(outer(raw)))
+    found = asyncio.run(bundle_entries.parse(outer(raw), Threads()))
     assert [item.position for item in found] == list(range(len(raw)))
     for item in found:
         if isinstance(item, Refused):

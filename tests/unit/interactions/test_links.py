@@ -6,6 +6,7 @@ import pytest
 from fhir_server.interactions.bundle_entries import Entry
 from fhir_server.interactions.links import Links, with_conditional
 from fhir_server.model import FhirRequest, Interaction
+from fhir_server.threads import Threads
 
 URN = "urn:uuid:1d4ad6d4-9b0a-4c2f-9d3e-53c6a1f0a001"
 THERE = "http://elsewhere.example/fhir"
@@ -107,6 +108,6 @@ async def test_others_run_while_many_entries_are_rewritten() -> None:
             await asyncio.sleep(0)
 
     other = asyncio.create_task(tick())
-    await Links().rewritten([entry({"resourceType": "Patient"})] * 1000)
+    await Links().rewritten([entry({"resourceType": "Patient"})] * 1000, Threads())
     other.cancel()
     assert ticks >= 9

@@ -7,6 +7,7 @@ import pytest
 from fhir_server.interactions import bundle_entries
 from fhir_server.interactions.bundle_entries import Entry, Refused
 from fhir_server.model import FhirRequest, Interaction, Preconditions, Prefer
+from fhir_server.threads import Threads
 from resources.outcome import Issue
 
 BASE = "http://here.example/fhir"
@@ -17,7 +18,7 @@ JSON_PATCH = {"resourceType": "Binary", "contentType": "application/json-patch+j
 async def parsed(raw: Any, prefer: Prefer = Prefer()) -> Entry | Refused:  # noqa: B008 - frozen
     bundle = {"resourceType": "Bundle", "type": "batch", "entry": [raw]}
     request = FhirRequest(Interaction.BUNDLE, "POST", BASE, "1", body=bundle, prefer=prefer)
-    [found] = await bundle_entries.parse(request)
+    [found] = await bundle_entries.parse(request, Threads())
     return found
 
 
