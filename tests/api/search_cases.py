@@ -15,7 +15,7 @@ from tests.api.search_corpus import ABROAD, FORM, LOINC, MRN, PETS, STATUSES, UC
 PLAIN = ""
 OF_TYPE = ":[type]"
 """What stands in a row for each modifier that is a resource type."""
-HERE = "{base}"
+HERE = "[base]"
 """Stands in a search for the base url of the server that is asked."""
 
 
@@ -105,7 +105,8 @@ STRINGS = [
     Case("string", PLAIN, "Patient?name=bob,ann", "ann bob", "any part of a name; one or the other"),
     Case("string", PLAIN, "Patient?phonetic=Obrian", "cas", "phonetic: words by their sound"),
     Case("string", ":exact", "Patient?family:exact=Muller", "bob", "the same characters, all of them"),
-    Case("string", ":exact", "Organization?name:exact=North\\, Clinic", "clinic", "a comma inside is written \\,"),
+    Case("string", ":exact", "Organization?name:exact=North\\, Clinic", "clinic",
+         "a comma inside is written `\\,`"),
     Case("string", ":contains", "Patient?family:contains=denscheidt", "ann", "anywhere in it"),
     Case("string", ":missing", "Patient?given:missing=true", "cas", "without a value"),
 ]  # fmt: skip
@@ -225,8 +226,8 @@ FILTERS = [
     Case("_filter", "in", "Observation?_filter=code in ValueSet/dogs", "pug dog", "of a value set"),
     Case("_filter", "ni", "Observation?_filter=code ni ValueSet/dogs and date pr false", "cat", "not of it"),
     Case("_filter", "re", "Observation?_filter=subject re Patient/ann", "sugar pressure", "it refers to it"),
-    Case("_filter", "and or not", 'Patient?_filter=gender eq male or (family sw "o" and not (gender pr true))', "bob cas",
-         "from left to right; parentheses bind"),
+    Case("_filter", "and or not", 'Patient?_filter=gender eq male or (family sw "o" and not (gender pr true))',
+         "bob cas", "from left to right; parentheses bind"),
     Case("_filter", "chain", 'Observation?_filter=subject:Patient.organization.name sw "north"', "sugar pressure",
          "over links"),
 ]  # fmt: skip
@@ -268,7 +269,8 @@ RESULTS = [
     Case("results", "_count", "Patient?_sort=birthdate&_count=2", "ann bob", "at most so many on a page"),
     Case("results", "_contained", "Medication?code=A10BA02&_contained=true&_containedType=contained", "inside",
          "contained resources themselves"),
-    Case("results", "_contained", "Medication?code=A10BA02&_contained=both", "pills", "or what holds them; both: and others"),
+    Case("results", "_contained", "Medication?code=A10BA02&_contained=both", "pills",
+         "or what holds them; both: beside those that are not contained"),
 ]  # fmt: skip
 
 

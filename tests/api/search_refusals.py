@@ -83,8 +83,8 @@ REFUSED = tuple(
          ("Search parameter url:below=urn:oid:1.2: below takes a URL such as http://acme.org/fhir; a URN "
          "has no levels")),
         ('Patient?_filter=family xx "m"',
-         ("Parameter _filter, at character 8 ('xx \"m\"'): an operator is expected, one of ap co eb eq ew ge gt in le lt "
-         "ne ni po pr re sa sb ss sw")),
+         ("Parameter _filter, at character 8 ('xx \"m\"'): an operator is expected, one of ap co eb eq ew ge gt in le "
+         "lt ne ni po pr re sa sb ss sw")),
         ('Patient?_filter=name ew "m"',
          ("Parameter _filter, at character 1 ('name ew \"m\"'): name is a string parameter, which takes co eq pr sw, "
          "not ew")),
