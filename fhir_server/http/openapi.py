@@ -7,7 +7,7 @@ See https://spec.openapis.org/oas/v3.1.0 and https://hl7.org/fhir/R4/http.html.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fhir_server.http.negotiate import FHIR_JSON, FHIR_XML, FORM, JSON_PATCH
@@ -29,8 +29,9 @@ _METHODS = {
 _CONDITIONAL = {"update": "put", "patch": "patch", "delete": "delete"}
 _SUCCESS: Mapping[str, str] = {"create": "201", "delete": "204"}
 _PARTS = ("_summary", "_elements")
-_SEARCH = ("criteria", *_PARTS)
+_SEARCH = ("_count", "_sort", "_total", *_PARTS, "_contained", "_containedType")
 _HISTORY = ("_count", "_since", "_at", *_PARTS)
+_QUERIES: Mapping[str, Sequence[str]] = {"read": _PARTS, "vread": _PARTS, "search-type": _SEARCH}
 
 
 def document(statement: Json) -> Json:
@@ -63,7 +64,7 @@ def _system_paths(rest: Json) -> Json:
         described = _operation("system", "transaction", "Batch or transaction", body="resource")
         paths["/"] = {"post": described}
     if "search-system" in codes:
-        described = _operation("system", "searchAll", "Search all types", query=_SEARCH)
+        described = _operation("system", "searchAll", "Search all types", query=("criteria", *_SEARCH))
         paths.setdefault("/", {})["get"] = described
     if "history-system" in codes:
         paths["/_history"] = {"get": _operation("system", "historyAll", "History of everything", query=_HISTORY)}
@@ -87,7 +88,7 @@ def _type_paths(resource: Json) -> Json:
                 type_, f"conditional-{code}-{type_}", summary, query=["criteria"], body=_body(code)
             )
     if "search-type" in codes:
-        searched = _operation(type_, f"search-post-{type_}", f"Search {type_} by form", query=_SEARCH)
+        searched = _operation(type_, f"search-post-{type_}", f"Search {type_} by form", query=("criteria", *_SEARCH))
         searched["requestBody"] = _reference("requestBodies", "form")
         paths[f"/{type_}/_search"] = {"post": searched}
     for operation in resource.get("operation", ()):
@@ -101,8 +102,7 @@ def _type_paths(resource: Json) -> Json:
 
 def _interaction(resource: Json, code: str) -> Json:
     type_: str = resource["type"]
-    has_parts = code.endswith("read") or code == "search-type"
-    query: Iterable[str] = _HISTORY if code.startswith("history") else _PARTS if has_parts else ()
+    query = _HISTORY if code.startswith("history") else _QUERIES.get(code, ())
     described = _operation(
         type_, f"{code}-{type_}", f"{code} of {type_}", query=query, body=_body(code), success=_SUCCESS.get(code, "200")
     )
@@ -200,6 +200,14 @@ def _parameters() -> Json:
             "name": "_summary",
             "in": "query",
             "schema": {"enum": ["true", "text", "data", "count", "false"]},
+        },
+        "_sort": {"name": "_sort", "in": "query", "schema": text, "example": "-_lastUpdated"},
+        "_total": {"name": "_total", "in": "query", "schema": {"enum": ["none", "estimate", "accurate"]}},
+        "_contained": {"name": "_contained", "in": "query", "schema": {"enum": ["false", "true", "both"]}},
+        "_containedType": {
+            "name": "_containedType",
+            "in": "query",
+            "schema": {"enum": ["container", "contained"]},
         },
         "_elements": {"name": "_elements", "in": "query", "schema": text, "example": "id,identifier"},
         "If-Match": {"name": "If-Match", "in": "header", "schema": text, "example": 'W/"1"'},

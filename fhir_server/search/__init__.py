@@ -5,7 +5,9 @@ makes, also for `filters` (`_filter`); `rewrite` plants the access restriction, 
 `cursor` says where the next page begins. Steps of a write: `extract` makes a resource's entries, through the function
 that `resources.expressions` generates for its type.
 `match` reads the same tree in memory. Each search-parameter type is one file in `types/`, which parses a value into
-tests of entries and writes those entries; `document.entry` gives both the same form. `sort` says what can be sorted by.
+tests of entries and writes those entries; `document.entry` gives both the same form. `sort` says which
+scalars are stored to sort by, `sorting` reads `_sort`, `ordering` makes MongoDB's order of it. `contained` is about
+resources inside of others.
 SearchParameters defined here: `declarations` reads them, `life` says what state follows which, `further` extracts them;
 `upgrade` refuses searches while entries are made anew.
 See https://hl7.org/fhir/R4/search.html.

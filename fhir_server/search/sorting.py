@@ -3,7 +3,7 @@
 Rule: what is stored as a scalar is used wherever it says what the specification asks for; all else is computed from the
 entries when it is asked for. A value that repeats counts by the one that comes first in the direction; resources
 without a value come first ascending and last descending.
-See https://hl7.org/fhir/R4/search.html#sort and docs/decisions/0010-sorting.md.
+See https://hl7.org/fhir/R4/search.html#sort and docs/decisions/0012-search-results.md.
 
     -date,family    patient.family    -subject:Patient.birthdate
 """
