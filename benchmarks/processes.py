@@ -99,7 +99,7 @@ def uvicorn(application: str, environment: dict[str, str], ready: str, *options:
         process.wait(30)
 
 
-def wait_until(url: str, process: subprocess.Popen[bytes], timeout: float = 60) -> None:
+def wait_until(url: str, process: subprocess.Popen[bytes], timeout: float = 1200) -> None:
     """Wait for any answer but a 503."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

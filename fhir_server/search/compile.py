@@ -39,7 +39,8 @@ from fhir_server.search.tree import (
 from resources.outcome import BadRequest
 
 BY_ID: Sort = ((layout.ID, 1),)
-"""The order of all resources of a type where the client asked for none: what others write moves nothing in it."""
+"""The order of all resources of a type, and of those that others refer to (`_has`), where the client asked for none:
+what others write moves nothing in it."""
 OLDEST_FIRST: Sort = ((layout.UPDATED, 1),)
 """The order of other answers: what is updated meanwhile comes again at the end, and nothing is passed over."""
 _DATE = periods.PRINCIPAL
@@ -68,7 +69,7 @@ def plan(query: Query, tree: Expr, *, secret: bytes, frequent: Collection[Expr] 
     dates = _dates(parts)
     if dates and not any(part in frequent for part in dates):
         return _of_dates(query, parts, dates, position, frequent)
-    order = ordering.order(query.sort) or (BY_ID if all(map(_is_one_type, parts)) else OLDEST_FIRST)
+    order = ordering.order(query.sort) or (BY_ID if all(map(_is_found_by_id, parts)) else OLDEST_FIRST)
     return _behind(_plan(parts, order, query.count, _hint([p for p in parts if p not in frequent], order)), position)
 
 
@@ -253,6 +254,11 @@ def _has_rare(part: Expr) -> bool:
 
 def _is_all_rare(part: Expr) -> bool:
     return all(map(_is_all_rare, part.parts)) if isinstance(part, Any_) else _has_rare(part)
+
+
+def _is_found_by_id(part: Expr) -> bool:
+    """Whether `part` is answered by ids, or by going through all of a type by id."""
+    return _is_one_type(part) or isinstance(part, HasId | Has)
 
 
 def _is_one_type(part: Expr) -> bool:

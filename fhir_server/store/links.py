@@ -41,8 +41,8 @@ AT_FIRST: Final = 100
 """Resources that are asked for before they are counted."""
 MANY: Final = 2_000
 """A link that leads to more resources is tested row by row."""
-MANY_REFERRERS: Final = 500
-"""The same for `_has`: so many referring resources are read."""
+MANY_REFERRERS: Final = 2_000
+"""The same for `_has`: so many referring resources are brought together."""
 MOST_WALKED: Final = 20_000
 """Rows that are walked for one page."""
 BATCH: Final = 25
@@ -121,13 +121,15 @@ async def _referred(
     """The keys of the resources that what satisfies `tree` refers to by `key`; None where too many do."""
     if tree == NOTHING:
         return ()
+    prefix = key + entry.SEPARATOR
     plan = compiling.unordered(tree, MANY_REFERRERS)
-    if plan.residual is None and await _exceeds(db, plan, MANY_REFERRERS, session):
-        return None
+    if plan.residual is None:
+        if await _exceeds(db, plan, MANY_REFERRERS, session):
+            return None
+        return tuple(sorted(await _grouped(db, plan, prefix, session)))
     found = await _rows(db, plan, {layout.INDEX: 1}, session)
     if len(found) > MANY_REFERRERS:
         return None
-    prefix = key + entry.SEPARATOR
     return tuple(sorted({held.removeprefix(prefix) for row in found for held in row[layout.INDEX]
                          if held.startswith(prefix)}))  # fmt: skip
 

@@ -93,7 +93,7 @@ def stages(plan: Json) -> Iterator[str]:
     [
         ("Patient", "identifier=http://mrn|8", False, 1),
         ("Patient", "identifier=8", True, 1),
-        ("Patient", "_id=8", True, 1),
+        ("Patient", "_id=8", False, 1),
         ("Patient", "family=f00", True, 5),
         ("Patient", "", False, 11),
         ("Patient", "birthdate=1908-06-01", True, 6),
@@ -129,7 +129,7 @@ def stages(plan: Json) -> Iterator[str]:
         ("Observation", "code-value-quantity=7$ge500&code-value-quantity=7$le550", True, 3),
         (None, "", False, 11),
         (None, "_type=Patient,Observation", False, 22),
-        (None, "_id=8", True, 1),
+        (None, "_id=8", False, 1),
     ],
 )
 def test_a_search_runs_on_its_index(
