@@ -34,8 +34,8 @@ def _ranged(asked: Asked) -> Expr:
 FACES: Mapping[str, Face] = MappingProxyType(
     {
         "string": Face(string.value, string.emitter, string.modifiers),
-        "token": Face(token.value, token.emitter, token.modifiers),
-        "reference": Face(reference.value, reference.emitter, reference.modifiers),
+        "token": Face(token.value, token.emitter, token.modifiers, token.present),
+        "reference": Face(reference.value, reference.emitter, reference.modifiers, reference.present),
         "uri": Face(uri.value, uri.emitter, uri.modifiers),
         "date": Face(date.value, date.emitter, present=_ranged),
         "number": Face(number.value, number.emitter, present=_ranged),

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from fhir_server.document import entry
-from fhir_server.search.tree import Equals, Expr, Under, any_of
+from fhir_server.search.tree import Equals, Expr, Present, Under, any_of
 from fhir_server.search.types import token, uri
 from fhir_server.search.types.asked import Asked, unescape
 from fhir_server.search.types.sink import Sink
@@ -64,6 +64,15 @@ def value(asked: Asked) -> Expr:
     if not forms or any(character.isspace() for character in text):
         raise asked.refusal("an id, [type]/[id] or an absolute URL is expected")
     return Equals(entry.exact(asked.key, forms[-1]))
+
+
+def present(asked: Asked) -> Expr:
+    """The test that there is a value: what is referred to, or its identifier."""
+    keys = [asked.key]
+    if "Reference" in token.element_types(asked.type, asked.parameter):
+        identifier = entry.identifier_key(asked.key)
+        keys += [identifier, entry.system_key(identifier)]
+    return any_of(*(Present(key, ranged=False) for key in keys))
 
 
 def _of_type(asked: Asked, text: str, type_: str) -> Expr:

@@ -61,6 +61,14 @@ def value(asked: Asked) -> Expr:
     return any_of(*tests)
 
 
+def present(asked: Asked) -> Expr:
+    """The test that there is a value: a code, or else a system or words, which can be asked for as well."""
+    keys = [asked.key]
+    if element_types(asked.type, asked.parameter) & _WITH_WORDS:
+        keys += [entry.system_key(asked.key), entry.text_key(asked.key)]
+    return any_of(*(Present(key, ranged=False) for key in keys))
+
+
 def test(asked: Asked, key: str, *, fold: bool) -> Expr:
     """The test of a token under `key`; with `fold`, without case. Raises BadRequest."""
     parts = [unescape(part) for part in split(asked.text, "|")]
