@@ -1,10 +1,10 @@
 """Search: query → tree → plan; resource → entries; tree × entries → bool.
 
 Pure: no await, no driver. Steps of a query: `grammar` parses the pairs into a `Query` with a `tree`, which `criteria`
-makes, also for `filters` (`_filter`); `rewrite` plants the access restriction, `compile` makes a `Plan` for MongoDB, and
-`cursor` says where the next page begins. Steps of a write: `extract` makes a resource's entries, through the function
-that `resources.expressions` generates for its type.
-`match` reads the same tree in memory. Each search-parameter type is one file in `types/`, which parses a value into
+makes, also for `filters` (`_filter`); `rewrite` plants the access restriction, `compile` makes a `Plan` for MongoDB,
+and `cursor` says where the next page begins. Steps of a write: `extract` makes a resource's entries, through the
+function that `resources.expressions` makes for its type. `match` reads the same tree in memory.
+Each search-parameter type is one file in `types/`, which parses a value into
 tests of entries and writes those entries; `document.entry` gives both the same form. `sort` says which
 scalars are stored to sort by, `sorting` reads `_sort`, `ordering` makes MongoDB's order of it. `contained` is about
 resources inside of others.

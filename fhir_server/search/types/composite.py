@@ -21,13 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 from fhir_server.document import entry
 from fhir_server.search.tree import Any_, Equals, Expr, Present, StartsWith, Within, any_of
 from fhir_server.search.types import date, number, quantity, reference, string, token, uri
 from fhir_server.search.types.asked import Asked, split
+from fhir_server.search.types.quantity import Spans
 from fhir_server.search.types.sink import Sink
 from resources import expressions, quantities
 from resources.expressions import Emitter, Leaf
@@ -260,10 +261,6 @@ def _joined(key: str, code: _Code, end: str) -> str:
     return f"{key}{own}|{code.code}|{system}|{rest}"
 
 
-Spans = list[tuple[str, float, float]]
-"""Ranges, each with what its key has behind that of the parameter."""
-
-
 def _spans(leaf: Leaf) -> Emitter | None:
     """For ranges: values, each with the function that says of what ranges it is."""
     spans_of = _spans_of(leaf.parameter.type, leaf.element_type)
@@ -274,14 +271,13 @@ def _spans(leaf: Leaf) -> Emitter | None:
 
 def _spans_of(type_: str, element_type: str) -> Callable[[Any], Spans] | None:
     if type_ == "quantity":
-        of_quantity = quantity.spans(element_type)
-        return of_quantity and partial(of_quantity, "")
+        return quantity.spans(element_type)
     span_of = (date if type_ == "date" else number).span(element_type)
     suffix = "" if type_ == "date" else entry.SEPARATOR
 
     def spans(held: Any) -> Spans:
         found = span_of(held) if span_of else None
-        return [] if found is None else [(suffix, *found)]
+        return () if found is None else ((suffix, *found),)
 
     return span_of and spans
 

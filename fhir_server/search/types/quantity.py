@@ -29,8 +29,8 @@ _SAMPLE = re.compile(r"[+-]?\d{1,34}(?:\.\d{1,34})?(?:[eE][+-]?\d{1,2})?", re.AS
 Json = dict[str, Any]
 Places = dict[str, Scale]
 """Keys that a value is kept under, and how it is converted for each."""
-Spans = list[tuple[str, float, float]]
-"""Keys, and the first and last amount under each."""
+Spans = tuple[tuple[str, float, float], ...]
+"""Keys, without that of the parameter, and the first and last amount under each."""
 
 
 def value(asked: Asked) -> Expr:
@@ -64,71 +64,77 @@ def emitter(leaf: Leaf) -> Emitter | None:
     key = leaf.key
 
     def emit(sink: Sink, held: Json) -> None:
-        for place, low, high in spans_of(key, held):
-            sink.ranges.append(entry.span(place, low, high))
+        for suffix, low, high in spans_of(held):
+            sink.ranges.append(entry.span(key + suffix, low, high))
 
     return emit
 
 
-def spans(element_type: str) -> Callable[[str, Json], Spans] | None:
-    """A function of (key, value) → what amounts a value has, under which keys: as a number first, then by units. None
-    for types that are no quantities."""
+def spans(element_type: str) -> Callable[[Json], Spans] | None:
+    """What gives the amounts that a value has, each with what its key has behind that of the parameter: as a number
+    first, then by units. None for types that are no quantities."""
     makers = {"Money": _money, "Range": _range, "SampledData": _samples}
     return _quantity if element_type in _QUANTITIES else makers.get(element_type)
 
 
-def _places(key: str, quantity: Json) -> Places:
+def _places(quantity: Json) -> Places:
     system, code, unit = quantity.get("system", ""), quantity.get("code", ""), quantity.get("unit", "")
     short = len(system) + len(code) + len(unit) <= _LONGEST_CACHED
-    return (_cached_places if short else _cached_places.__wrapped__)(key, system, code, unit)
+    return (_cached_places if short else _cached_places.__wrapped__)(system, code, unit)
 
 
 _LONGEST_CACHED = 200
-"""Characters of a unit: the cache must not grow by what somebody sends."""
+"""Characters of a unit, and bytes of a number: the caches must not grow by what somebody sends."""
 
 
 @lru_cache(maxsize=4096)  # a hospital's units are few
-def _cached_places(key: str, system: str, code: str, unit: str) -> Places:
-    places = {entry.amount_key(key): AS_IT_IS}
+def _cached_places(system: str, code: str, unit: str) -> Places:
+    places = {entry.amount_key(""): AS_IT_IS}
     if system and code:
-        place, scale = _place(key, system, code)
+        place, scale = _place("", system, code)
         places[place] = scale
-    places.update((entry.unit_key(key, "", text), AS_IT_IS) for text in (code, unit) if text)
+    places.update((entry.unit_key("", "", text), AS_IT_IS) for text in (code, unit) if text)
     return places
 
 
-def _quantity(key: str, held: Json) -> Spans:
+def _quantity(held: Json) -> Spans:
     amount = held.get("value")
     if amount is None:
-        return []
-    comparator = held.get("comparator")
+        return ()
+    system, code, unit = held.get("system", ""), held.get("code", ""), held.get("unit", "")
+    short = len(system) + len(code) + len(unit) <= _LONGEST_CACHED and amount.__sizeof__() <= _LONGEST_CACHED
+    return (_cached_spans if short else _cached_spans.__wrapped__)(amount, held.get("comparator"), system, code, unit)
+
+
+@lru_cache(maxsize=4096)  # one value is asked for by several parameters, and values repeat
+def _cached_spans(amount: Decimal | int, comparator: str | None, system: str, code: str, unit: str) -> Spans:
     plain = AS_IT_IS.of(amount)
     found = []
-    for place, scale in _places(key, held).items():
+    for place, scale in _places({"system": system, "code": code, "unit": unit}).items():
         here = plain if scale is AS_IT_IS else scale.of(amount)
-        found.append((place, here, here) if comparator is None else (place, *quantities.bounds(here, comparator)))
-    return found
+        found.append((place, *quantities.bounds(here, comparator)))
+    return tuple(found)
 
 
-def _money(key: str, held: Json) -> Spans:
+def _money(held: Json) -> Spans:
     currency = held.get("currency")
     unit = {"system": quantities.CURRENCY, "code": currency} if currency else {}
-    return _quantity(key, {"value": held.get("value"), **unit})
+    return _quantity({"value": held.get("value"), **unit})
 
 
-def _range(key: str, held: Json) -> Spans:
+def _range(held: Json) -> Spans:
     """Under the units that both ends have; an end that is not given is open."""
     ends = [end if end and end.get("value") is not None else None for end in (held.get("low"), held.get("high"))]
-    given = [_places(key, end) for end in ends if end]
+    given = [_places(end) for end in ends if end]
     found = []
     for place in [place for place in given[0] if place in given[-1]] if given else ():
         low = given[0][place].of(ends[0]["value"]) if ends[0] else -inf
         high = given[-1][place].of(ends[1]["value"]) if ends[1] else inf
         found.append((place, min(low, high), max(low, high)))
-    return found
+    return tuple(found)
 
 
-def _samples(key: str, held: Json) -> Spans:
+def _samples(held: Json) -> Spans:
     """From the least to the greatest sample; open where one is beyond what could be detected.
 
     See https://hl7.org/fhir/R4/datatypes.html#SampledData.
@@ -136,13 +142,13 @@ def _samples(key: str, held: Json) -> Spans:
     samples = set(held.get("data", "").split())
     amounts = [Decimal(sample) for sample in samples if _SAMPLE.fullmatch(sample)]
     if not amounts:
-        return []
+        return ()
     origin, factor = held["origin"], Fraction(held.get("factor", 1))
     zero = Fraction(origin.get("value", 0))
     ends = sorted(Fraction(amount) * factor + zero for amount in (min(amounts), max(amounts)))
     found = []
-    for place, scale in _places(key, origin).items():
+    for place, scale in _places(origin).items():
         low = -inf if "L" in samples else scale.of(ends[0])
         high = inf if "U" in samples else scale.of(ends[1])
         found.append((place, low, high))
-    return found
+    return tuple(found)
