@@ -29,6 +29,7 @@ from fhir_server.interactions.server import Server, ordered_id
 from fhir_server.interactions.turns import Turns
 from fhir_server.mongodb_uri import hosts
 from fhir_server.operations.catalogue import OPERATIONS
+from fhir_server.room import Room
 from fhir_server.settings import Settings
 from fhir_server.store import blobs, database, lives, schema
 from fhir_server.store.committer import Committer, now_us
@@ -49,6 +50,8 @@ Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None
 RETRY_SECONDS = 1.0
 REMIND_SECONDS = 30.0
 """Between two lines of the log that say what is waited for."""
+LARGE_PAGES = 3
+"""Of the largest size, so many are made at a time."""
 GC_THRESHOLDS = (50_000, 20, 50)
 """Far apart: requests make little garbage that counting does not free, and looking for it costs a third of a write."""
 
@@ -161,6 +164,7 @@ class Opening:
                 lookup=Lookup(self.db),
                 turns=Turns(),
                 threads=self.door.threads,
+                pages=Room(LARGE_PAGES * self.settings.page_size_max),
             )
         )
         self.done = True

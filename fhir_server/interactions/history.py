@@ -43,16 +43,17 @@ async def history(server: Server, access: Access, request: FhirRequest) -> FhirR
     if asked.cursor is not None:
         position = cursor.unseal(asked.cursor, bound, server.secret)
         before = HistoryPoint(int(position.values[0] or 0), position.seen[0])
-    page = await reader.history(
-        access,
-        server.database,
-        type=request.type,
-        id=request.id,
-        since_us=asked.since,
-        at=asked.at,
-        before=before,
-        count=asked.count,
-    )
+    async with pages.room(server, asked.count):
+        page = await reader.history(
+            access,
+            server.database,
+            type=request.type,
+            id=request.id,
+            since_us=asked.since,
+            at=asked.at,
+            before=before,
+            count=asked.count,
+        )
     if request.id and not page.versions and before is None and not await exists(server, access, request):
         raise NotFound(f"{request.type}/{request.id} is not known.")
     address = "/".join(part for part in (request.base_url, scope, "_history") if part)

@@ -6,14 +6,26 @@ See https://hl7.org/fhir/R4/bundle.html and https://hl7.org/fhir/R4/http.html#pa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from urllib.parse import quote
 
 from fhir_server.interactions import subsetting
+from fhir_server.interactions.server import Server
 from fhir_server.model import Json, Pairs, Version
 from resources import json_codec, subsets
 from resources.instants import instant_text
 from resources.outcome import Issue, operation_outcome
 from resources.subsets import Subset
+
+SMALL = 100
+"""Rows of a page that is made at once, however many others are; larger ones share `Server.pages`."""
+
+
+def room(server: Server, rows: int) -> AbstractAsyncContextManager[None]:
+    """Where a page of so many rows may be made: a crowd of large ones would keep all others waiting."""
+    if rows <= SMALL:
+        return nullcontext()
+    return server.pages.of(rows, server.settings.request_timeout_seconds)
 
 
 def link(relation: str, address: str, pairs: Pairs) -> dict[str, str]:

@@ -34,6 +34,13 @@ async def search(server: Server, access: Access, request: FhirRequest) -> FhirRe
     )
     if query.explain:
         return await explain(server, access, query)
+    rows = query.count + includes.MOST if query.includes else query.count
+    async with pages.room(server, rows):
+        return await made(server, access, request, query)
+
+
+async def made(server: Server, access: Access, request: FhirRequest, query: Query) -> FhirResponse:
+    """The page that `query` asks for."""
     if query.contained != "false":
         found = await contained.search(server, access, query, request.base_url.encode())
         query = replace(query, issues=(*query.issues, *found.issues))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fhir_server.access.limits import Access
 from fhir_server.interactions.turns import Turns
 from fhir_server.model import FhirRequest, FhirResponse, Interaction
+from fhir_server.room import Room
 from fhir_server.settings import Settings
 from fhir_server.store.committer import Committer
 from fhir_server.store.current import CurrentParameters
@@ -67,6 +68,8 @@ class Server:
     """By resource (`Patient/1`) or criteria."""
     threads: Threads
     """For what would hold the event loop."""
+    pages: Room
+    """Rows of large pages that are made at a time."""
 
     @property
     def parameters(self) -> ParameterSet:

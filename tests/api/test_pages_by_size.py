@@ -1,8 +1,14 @@
-"""Pages of large resources: bounded in bytes, and complete all the same."""
+"""Pages of large resources: bounded in bytes, and complete all the same; of large pages, few at a time."""
 
+import asyncio
 import uuid
+from typing import Any
 
 import httpx
+import pytest
+
+from fhir_server.app import LARGE_PAGES
+from fhir_server.store import reader
 
 JSON = {"Content-Type": "application/fhir+json"}
 
@@ -37,3 +43,31 @@ async def test_pages_of_large_resources_lead_to_the_end(client: httpx.AsyncClien
     assert sorted(versions) == sorted([f"{id_}/1" for id_ in ids] + [f"{id_}/2" for id_ in ids[::2]])
     assert len(set(versions)) == len(versions)
     assert pages > 1
+
+
+@pytest.mark.parametrize("path", ["Patient?_count=1000", "Patient/_history?_count=1000"])
+async def test_of_a_crowd_of_large_pages_few_are_made_at_a_time(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    under_way, most = 0, 0
+    name = "history" if "_history" in path else "search"
+    read = getattr(reader, name)
+
+    async def counted(*arguments: Any, **named: Any) -> Any:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        try:
+            await asyncio.sleep(0.02)
+            return await read(*arguments, **named)
+        finally:
+            under_way -= 1
+
+    monkeypatch.setattr(reader, name, counted)
+    answers = await asyncio.gather(*(client.get(path) for _ in range(12)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert most == LARGE_PAGES
+
+    small = path.replace("1000", "20")
+    await asyncio.gather(*(client.get(small) for _ in range(12)))
+    assert most > LARGE_PAGES
