@@ -7,7 +7,6 @@ never guessed at. See https://hl7.org/fhir/R4/http.html.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fhir_server.http import headers as reading
@@ -17,7 +16,7 @@ from fhir_server.http.limits import Receive
 from fhir_server.http.negotiate import FHIR_JSON, FHIR_XML, FORM, JSON_PATCH, Representation
 from fhir_server.interactions import address
 from fhir_server.interactions.address import Address, shown
-from fhir_server.model import Content, FhirRequest, Interaction, Pairs
+from fhir_server.model import Content, FhirRequest, Interaction, Pairs, frozen
 from fhir_server.room import Share
 from fhir_server.settings import Settings
 from fhir_server.threads import Threads
@@ -44,7 +43,7 @@ _BODIES: Mapping[Interaction, tuple[str, ...]] = {
 """What each interaction takes as body; the others take none, and one that comes is not looked at."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Means:
     """What reading a request may use: threads, and the request's share of the room for bodies."""
 
