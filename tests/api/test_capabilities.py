@@ -3,7 +3,11 @@
 import httpx
 
 from resources import validation
+from resources.parameters import BASE
 from resources.registry import RESOURCE_TYPES
+
+VALUES = {"string": "x", "token": "x", "reference": "x", "date": "2020", "uri": "http://x", "number": "1",
+          "quantity": "1"}  # fmt: skip
 
 
 async def test_it_is_valid_and_lists_every_type(client: httpx.AsyncClient) -> None:
@@ -20,14 +24,14 @@ async def test_it_is_valid_and_lists_every_type(client: httpx.AsyncClient) -> No
 
 async def test_each_search_parameter_that_it_names_can_be_asked(client: httpx.AsyncClient) -> None:
     statement = (await client.get("metadata")).json()
-    values = {"string": "x", "token": "x", "reference": "x", "date": "2020", "uri": "http://x", "number": "1"}
-    values |= {"quantity": "1"}
     asked = 0
     for resource in statement["rest"][0]["resource"]:
         if resource["type"] not in ("Patient", "Observation", "Appointment", "MedicationRequest", "Invoice"):
             continue
         for parameter in resource["searchParam"]:
-            value = "true" if parameter["name"] in ("active", "deceased") else values[parameter["type"]]
+            known = BASE.for_type(resource["type"])[parameter["name"]]
+            types = [component.parameter.type for component in known.components] or [known.type]
+            value = "true" if known.code in ("active", "deceased") else "$".join(VALUES[type_] for type_ in types)
             answer = await client.get(resource["type"], params={parameter["name"]: value})
             assert answer.status_code == 200, answer.text
             asked += 1

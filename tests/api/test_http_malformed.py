@@ -76,7 +76,7 @@ ADDRESSES = [
     ("headers too long", get("Patient/1", **{"X-Much": "x" * 70_000}), 400),
     ("version that is none", get("Patient/1/_history/x"), 404),
     ("unknown operation", get("Patient/$nothing"), 404),
-    ("compartment", get("Patient/1/Observation"), 501),
+    ("compartment without the type", get("Patient/1/Location"), 404),
     ("unknown format", get("Patient/1?_format=ttl"), 406),
     ("pretty of another form", get("Patient/1?_pretty=maybe"), 400),
     ("broken If-None-Match", get("Patient/1", **{"If-None-Match": "1"}), 400),
