@@ -2,8 +2,8 @@
 
 Rule: the path is the client's, so it is parsed here, as the subset that names places, and never given to a general
 evaluator. In it: member names, `[i]`, `first() last() single() where(…) extension('url') ofType(T) as(T)`; `where`
-takes comparisons `path = literal` or `path != literal` joined by `and`. A path is read in linear time; what it costs to find
-places is counted.
+takes comparisons `path = literal` or `path != literal` joined by `and`. A path is read in linear time; what it costs to
+find places is counted.
 See https://hl7.org/fhir/R4/fhirpatch.html and https://hl7.org/fhirpath/N1/.
 """
 

@@ -83,11 +83,10 @@ async def test_a_patch_that_would_take_long_is_refused(client: httpx.AsyncClient
     assert (await client.put(path, json=body, headers=JSON)).status_code == 200
     many = replace_birth_date("1990-02-02")
     many["parameter"] *= 20
+    added = {"op": "add", "path": "/extension/0", "value": {"url": "a", "valueString": "y"}}
     answers = [
         await client.patch(path, json=many, headers=JSON),
-        await client.patch(
-            path, json=[{"op": "add", "path": "/extension/0", "value": {"url": "a", "valueString": "y"}}] * 5_000, headers=JSON_PATCH
-        ),
+        await client.patch(path, json=[added] * 5_000, headers=JSON_PATCH),
     ]
     for answer in answers:
         assert answer.status_code == 422
