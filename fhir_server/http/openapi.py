@@ -1,7 +1,8 @@
 """The OpenAPI description of the service, made from its CapabilityStatement.
 
-Rule: nothing is said here that the CapabilityStatement does not say (but for an operation's levels, which it has no
-place for); what all types share is written once, under `components`, and referred to.
+Rule: nothing is said here that the CapabilityStatement does not say, but for what it has no place for: the levels of an
+operation, the result parameters, the types within a compartment; these come from the tables that do the work. What all
+types share is written once, under `components`, and referred to.
 See https://spec.openapis.org/oas/v3.1.0 and https://hl7.org/fhir/R4/http.html.
 """
 
@@ -13,6 +14,9 @@ from typing import Any
 from fhir_server.http.negotiate import FHIR_JSON, FHIR_XML, FORM, JSON_PATCH
 from fhir_server.model import Json
 from fhir_server.operations.catalogue import OPERATIONS
+from fhir_server.search.results import CURSOR, RESULT_PARAMETERS
+from resources.compartments import COMPARTMENTS, holds
+from resources.registry import RESOURCE_TYPES
 
 ID_FORM = "^[A-Za-z0-9\\-.]{1,64}$"
 _METHODS = {
@@ -29,7 +33,10 @@ _METHODS = {
 _CONDITIONAL = {"update": "put", "patch": "patch", "delete": "delete"}
 _SUCCESS: Mapping[str, str] = {"create": "201", "delete": "204"}
 _PARTS = ("_summary", "_elements")
-_SEARCH = ("_count", "_sort", "_total", *_PARTS, "_contained", "_containedType")
+_CRITERIA = ("_has", "_filter", "_list")
+"""Criteria that no SearchParameter defines."""
+_RESULTS = tuple(name for name in RESULT_PARAMETERS if ":" not in name and name not in ("_type", CURSOR))
+_SEARCH = (*_CRITERIA, *_RESULTS)
 _HISTORY = ("_count", "_since", "_at", *_PARTS)
 _QUERIES: Mapping[str, Sequence[str]] = {"read": _PARTS, "vread": _PARTS, "search-type": _SEARCH}
 
@@ -37,7 +44,7 @@ _QUERIES: Mapping[str, Sequence[str]] = {"read": _PARTS, "vread": _PARTS, "searc
 def document(statement: Json) -> Json:
     """The OpenAPI 3.1 document of the server that `statement`, a CapabilityStatement, describes."""
     rest = statement["rest"][0]
-    paths: dict[str, Any] = _system_paths(rest)
+    paths: dict[str, Any] = _system_paths(rest) | _compartment_paths(rest)
     for resource in rest["resource"]:
         paths |= _type_paths(resource)
     for path, item in paths.items():
@@ -64,13 +71,33 @@ def _system_paths(rest: Json) -> Json:
         described = _operation("system", "transaction", "Batch or transaction", body="resource")
         paths["/"] = {"post": described}
     if "search-system" in codes:
-        described = _operation("system", "searchAll", "Search all types", query=("criteria", *_SEARCH))
+        described = _operation("system", "searchAll", "Search all types", query=("criteria", "_type", *_SEARCH))
         paths.setdefault("/", {})["get"] = described
+        paths["/_search"] = {"post": _by_form("system", "search-post-all", "Search all types by form")}
     if "history-system" in codes:
         paths["/_history"] = {"get": _operation("system", "historyAll", "History of everything", query=_HISTORY)}
     for operation in rest.get("operation", ()):
         paths[f"/${operation['name']}"] = _invocation("system", operation)
     return paths
+
+
+def _compartment_paths(rest: Json) -> Json:
+    names = {name.lower(): name for name in COMPARTMENTS}
+    paths: Json = {}
+    for name in [names[definition.rpartition("/")[2]] for definition in rest.get("compartment", ())]:
+        types = ["*", *(type_ for type_ in sorted(RESOURCE_TYPES) if holds(name, type_))]
+        searched = {"name": "searched", "in": "path", "required": True, "schema": {"enum": types}}
+        path, summary = f"/{name}/{{id}}/{{searched}}", f"Search what belongs to a {name}"
+        paths[path] = {"get": _operation(name, f"search-compartment-{name}", summary, query=("criteria", *_SEARCH))}
+        paths[f"{path}/_search"] = {"post": _by_form(name, f"search-post-compartment-{name}", f"{summary} by form")}
+        for item in (paths[path]["get"], paths[f"{path}/_search"]["post"]):
+            item["parameters"].append(searched)
+    return paths
+
+
+def _by_form(tag: str, name: str, summary: str) -> Json:
+    described = _operation(tag, name, summary, query=("criteria", *_SEARCH))
+    return {**described, "requestBody": _reference("requestBodies", "form")}
 
 
 def _type_paths(resource: Json) -> Json:
@@ -88,9 +115,7 @@ def _type_paths(resource: Json) -> Json:
                 type_, f"conditional-{code}-{type_}", summary, query=["criteria"], body=_body(code)
             )
     if "search-type" in codes:
-        searched = _operation(type_, f"search-post-{type_}", f"Search {type_} by form", query=("criteria", *_SEARCH))
-        searched["requestBody"] = _reference("requestBodies", "form")
-        paths[f"/{type_}/_search"] = {"post": searched}
+        paths[f"/{type_}/_search"] = {"post": _by_form(type_, f"search-post-{type_}", f"Search {type_} by form")}
     for operation in resource.get("operation", ()):
         levels = OPERATIONS[operation["name"]].levels
         if "type" in levels:
@@ -111,7 +136,6 @@ def _interaction(resource: Json, code: str) -> Json:
             {"name": each["name"], "in": "query", "description": each["type"], "schema": {"type": "string"}}
             for each in resource.get("searchParam", ())
         ]
-        described["parameters"].append(_reference("parameters", "_count"))
     if code in ("update", "patch", "delete"):
         described["parameters"].append(_reference("parameters", "If-Match"))
     if code == "create":
@@ -193,31 +217,38 @@ def _parameters() -> Json:
         "version_id": {"name": "version_id", "in": "path", "required": True, "schema": identifier},
         "_format": {"name": "_format", "in": "query", "schema": {"enum": ["json", "xml", FHIR_JSON, FHIR_XML]}},
         "_pretty": {"name": "_pretty", "in": "query", "schema": {"enum": ["true", "false"]}},
-        "_count": {"name": "_count", "in": "query", "schema": {"type": "integer", "minimum": 0}},
         "_since": {"name": "_since", "in": "query", "schema": {"type": "string", "format": "date-time"}},
         "_at": {"name": "_at", "in": "query", "schema": text},
-        "_summary": {
-            "name": "_summary",
-            "in": "query",
-            "schema": {"enum": ["true", "text", "data", "count", "false"]},
-        },
-        "_sort": {"name": "_sort", "in": "query", "schema": text, "example": "-_lastUpdated"},
-        "_total": {"name": "_total", "in": "query", "schema": {"enum": ["none", "estimate", "accurate"]}},
-        "_contained": {"name": "_contained", "in": "query", "schema": {"enum": ["false", "true", "both"]}},
-        "_containedType": {
-            "name": "_containedType",
-            "in": "query",
-            "schema": {"enum": ["container", "contained"]},
-        },
-        "_elements": {"name": "_elements", "in": "query", "schema": text, "example": "id,identifier"},
         "If-Match": {"name": "If-Match", "in": "header", "schema": text, "example": 'W/"1"'},
         "If-None-Exist": {"name": "If-None-Exist", "in": "header", "schema": text, "example": "identifier=sys|1"},
         "criteria": {
             "name": "criteria",
             "in": "query",
-            "description": "Search parameters of the type, each a query parameter of its own",
+            "description": "Search parameters of the type with modifiers and chains, each a query parameter of its own",
             "style": "form",
             "explode": True,
             "schema": {"type": "object", "additionalProperties": text},
         },
+        **{
+            name: {"name": name, "in": "query", "schema": text, **_SEARCHING.get(name, {})}
+            for name in (*_CRITERIA, "_type", *_RESULTS)
+        },
     }
+
+
+_SEARCHING: Mapping[str, Json] = {
+    "_count": {"schema": {"type": "integer", "minimum": 0}},
+    "_summary": {"schema": {"enum": ["true", "text", "data", "count", "false"]}},
+    "_elements": {"example": "id,identifier"},
+    "_total": {"schema": {"enum": ["none", "estimate", "accurate"]}},
+    "_contained": {"schema": {"enum": ["true", "both", "false"]}},
+    "_containedType": {"schema": {"enum": ["container", "contained"]}},
+    "_explain": {"schema": {"enum": ["true", "false"]}, "description": "Where the settings allow it"},
+    "_sort": {"example": "-date,patient.family"},
+    "_type": {"example": "Patient,Observation"},
+    "_include": {"example": "Observation:subject", "description": "Also _include:iterate"},
+    "_revinclude": {"example": "Provenance:target", "description": "Also _revinclude:iterate"},
+    "_has": {"description": "Written _has:[type]:[reference parameter]:[parameter]=[value]"},
+    "_filter": {"example": 'birthdate ge 2014-10-10 and name co "peter"'},
+    "_list": {"description": "The id of a List"},
+}
