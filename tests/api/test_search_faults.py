@@ -247,7 +247,7 @@ LONG = "x" * 20_000
         ("Patient?_summary=most", "_summary", "count"),
         ("Patient?_id=a/b", "_id", "64"),
         ("Patient?family=,", "family", "comma"),
-        ("Patient?_cursor=forged", "_cursor", ""),
+        ("Patient?_cursor=forged", "_cursor", "page one"),
         (f"Patient?family={LONG}", "family", "characters"),
         (f"Patient?family:exact={LONG}", "family", "characters"),
         (f"Patient?name:contains={LONG}", "name", "characters"),
@@ -274,9 +274,6 @@ async def test_what_is_asked_wrongly_is_refused_with_words(
 
     outcome = answer.json()
     assert outcome["resourceType"] == "OperationOutcome"
-    if answer.status_code == 414:  # as long as that it is no search that is read
-        assert (way, len(query) > 10_000) == ("get", True)
-        return
     assert answer.status_code == 400, answer.text
     said = " ".join(issue["diagnostics"] for issue in outcome["issue"])
     assert named in said

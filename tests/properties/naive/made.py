@@ -33,7 +33,8 @@ DATES = [
 DAYS = [date for date in DATES if len(date) <= 10]
 INSTANTS = [date for date in DATES if len(date) > 10]
 REFERENCES = [
-    "Patient/1", "Patient/2", "Patient/1/_history/3", f"{BASE_URL}/Patient/1", f"{BASE_URL}/Patient/2/_history/1",
+    "Patient/1", "Patient/2", "Patient/3", "Patient/4", "Patient/1/_history/3",
+    f"{BASE_URL}/Patient/1", f"{BASE_URL}/Patient/2/_history/1",
     "http://other.example/fhir/Patient/1", "http://other.example/fhir/Patient/1/_history/2", "Group/1",
     "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", "#p",
 ]  # fmt: skip
@@ -45,6 +46,7 @@ CANONICALS = [*URLS, "http://a.example/x|1", "http://a.example/x|1.2", "http://a
 AMOUNTS = ["0", "0.005", "5", "5.0", "5.4", "5.40", "5000", "1e3", "-1", "98.6", "37", "0.5", "310.15"]
 SHARES = ["0", "0.5", "0.25", "0.15", "0.149", "1"]
 UNITS = [*ranges.UNITS, "ml", "{score}"]
+PATIENTS = 8
 
 
 class Maker:
@@ -54,12 +56,12 @@ class Maker:
         self.rng = random.Random(seed)
 
     def resources(self, count: int) -> list[Json]:
-        """So many, with ids from `0`."""
+        """So many, with ids from `0`; the first ones are those that others refer to."""
         kinds = [self.patient, self.observation, self.observation, self.encounter, self.location, self.document,
                  self.value_set, self.risk]  # fmt: skip
         made = []
         for number in range(count):
-            resource = self.rng.choice(kinds)()
+            resource = self.patient() if number < PATIENTS else self.rng.choice(kinds)()
             resource["id"] = str(number)
             resource["meta"] = self.held({"tag": self.some(self.coding), "profile": self.some(self.any_of(CANONICALS))})
             made.append(resource)

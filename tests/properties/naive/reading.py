@@ -5,7 +5,7 @@ Rule: written from https://hl7.org/fhir/R4/search.html and HL7's SearchParameter
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from resources import definitions
@@ -53,23 +53,54 @@ SYSTEMS = {
 """The systems that the bindings of codes say."""
 
 
-def satisfies(resource: Json, criteria: list[tuple[str, str]]) -> bool:
-    """Whether a resource has all that is asked for: pairs of a parameter with its modifier, and values with commas."""
-    return all(_criterion(resource, *pair) for pair in criteria)
+World = Mapping[str, Json]
+"""The resources that may be seen, by type and id."""
 
 
-def _criterion(resource: Json, name: str, text: str) -> bool:
+def satisfies(resource: Json, criteria: list[tuple[str, str]], world: World) -> bool:
+    """Whether a resource has all that is asked for: pairs of a parameter with its modifier, and values with commas;
+    `world` is where links lead."""
+    return all(_criterion(resource, *pair, world) for pair in criteria)
+
+
+def _criterion(resource: Json, name: str, text: str, world: World) -> bool:
+    head, _, rest = name.partition(".")
+    if name.startswith("_has:"):
+        return _has(resource, name, text, world)
+    if rest:
+        code, _, type_ = head.partition(":")
+        reached = [world[key] for key in _targets(resource, code) if key in world and key.startswith(type_)]
+        return any(_criterion(other, rest, text, world) for other in reached)
     code, _, modifier = name.partition(":")
     type_ = resource["resourceType"]
     if code == "_id":
         return resource["id"] in text.split(",")
-    bases = (type_, "DomainResource", "Resource")
-    raw = next(PARAMETERS[base, code] for base in bases if (base, code) in PARAMETERS)
+    raw = _parameter(type_, code)
     values = texts.parts(text, ",")
     if modifier == "missing":
         return _is_missing(resource, raw) == (text == "true")
     found = any(_one(resource, raw, "" if modifier == "not" else modifier, value) for value in values)
     return not found if modifier == "not" else found
+
+
+def _has(resource: Json, name: str, text: str, world: World) -> bool:
+    """"Resources of this type that refer to it by this parameter" and satisfy the rest."""
+    _, source, code, rest = name.split(":", 3)
+    key = f"{resource['resourceType']}/{resource['id']}"
+    referring = [other for other in world.values() if other["resourceType"] == source and key in _targets(other, code)]
+    return any(_criterion(other, rest, text, world) for other in referring)
+
+
+def _targets(resource: Json, code: str) -> list[str]:
+    """What a resource refers to by a parameter. Open: a reference to a version leads to the resource as it is now."""
+    raw = _parameter(resource["resourceType"], code)
+    held = [texts.Target.of(node.value.get("reference", "")) for node, _ in _values(resource, raw)]
+    return [target.whole for target in held if target is not None]
+
+
+def _parameter(type_: str, code: str) -> Json:
+    bases = (type_, "DomainResource", "Resource")
+    return next(PARAMETERS[base, code] for base in bases if (base, code) in PARAMETERS)
 
 
 def _one(resource: Json, raw: Json, modifier: str, asked: str) -> bool:
