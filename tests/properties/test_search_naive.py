@@ -176,7 +176,9 @@ LINKS = {
         linked("_has:Observation:patient:subject:Patient.", "Patient"),
     ],
 }
-OF_SUBJECTS = [linked("subject:Patient.", "Patient"), linked("subject:Patient._has:Observation:subject:", "Observation")]
+OF_SUBJECTS = [
+    linked("subject:Patient.", "Patient"), linked("subject:Patient._has:Observation:subject:", "Observation"),
+]  # fmt: skip
 LINKS |= dict.fromkeys(("Observation", "Encounter", "DocumentReference", "RiskAssessment"), OF_SUBJECTS)
 
 
