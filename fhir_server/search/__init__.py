@@ -4,10 +4,10 @@ Pure: no await, no driver. Steps of a query: `grammar` parses the pairs into a `
 makes, also for `filters` (`_filter`); `rewrite` plants the access restriction, `compile` makes a `Plan` for MongoDB,
 and `cursor` says where the next page begins. Steps of a write: `extract` makes a resource's entries, through the
 function that `resources.expressions` makes for its type. `match` reads the same tree in memory.
-Each search-parameter type is one file in `types/`, which parses a value into
-tests of entries and writes those entries; `document.entry` gives both the same form. `sort` says which
-scalars are stored to sort by, `sorting` reads `_sort`, `ordering` makes MongoDB's order of it. `contained` is about
-resources inside of others.
+Each search-parameter type is one file in `types/`, which parses a value into tests of entries and writes those entries;
+`document.entry` gives both the same form. `results` reads how the answer is to look: `includes` what comes along,
+`sorting` its order, for which `sort` says what is stored and `ordering` what MongoDB computes; `periods` bounds
+principal dates. `contained` is about resources inside of others, `record` about a patient's whole.
 SearchParameters defined here: `declarations` reads them, `life` says what state follows which, `further` extracts them;
 `upgrade` refuses searches while entries are made anew.
 See https://hl7.org/fhir/R4/search.html.

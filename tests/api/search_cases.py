@@ -156,8 +156,8 @@ REFERENCES = [
     Case("reference", ":below", f"QuestionnaireResponse?questionnaire:below={FORM}|1", "answer-1",
          "of a canonical the version and those that begin with it: 1.0"),
     Case("reference", ":above", "Encounter?location:above=ward", "stay visit", "a place and all that it is part of"),
-    Case("reference", ":missing", "Observation?subject:missing=true", "pug cat",
-         "without a value; an identifier alone is none"),
+    Case("reference", ":missing", "Observation?subject:missing=true", "cat",
+         "without a value; an identifier alone is one"),
 ]  # fmt: skip
 
 URIS = [

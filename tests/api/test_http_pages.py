@@ -32,6 +32,9 @@ async def test_every_type_is_documented(server_url: str) -> None:
     assert {path.split("/")[1] for path in paths} >= RESOURCE_TYPES
     assert set(paths["/Patient/{id}"]) == {"get", "put", "patch", "delete", "parameters"}
     assert {"/Patient/$validate", "/$meta", "/Patient/{id}/$meta-add"} <= set(paths)
+    assert {"/_search", "/Encounter/{id}/{searched}", "/Encounter/{id}/{searched}/_search"} <= set(paths)
+    searched = {each.get("$ref", "").rpartition("/")[2] for each in paths["/Patient"]["get"]["parameters"]}
+    assert {"_has", "_filter", "_list", "_include", "_revinclude", "_sort", "_total", "_contained"} <= searched
     assert page.headers["content-type"].startswith("text/html")
     assert "<script" not in page.text
     names = re.findall(r"<details (?:open )?id=(\w+)>", page.text)
