@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 Json = dict[str, Any]
@@ -31,7 +32,8 @@ class Node:
     steps: tuple[str, ...] = ()
 
 
-def split(text: str, separator: str) -> list[str]:
+@cache  # HL7's expressions for many types are long
+def split(text: str, separator: str) -> tuple[str, ...]:
     """The parts between separators that stand outside of parentheses and quotes."""
     parts, depth, quoted = [""], 0, False
     for character in text:
@@ -41,7 +43,7 @@ def split(text: str, separator: str) -> list[str]:
             parts.append("")
         else:
             parts[-1] += character
-    return [part.strip() for part in parts]
+    return tuple(part.strip() for part in parts)
 
 
 def evaluate(expression: str, resource: Json, base: Node | None = None) -> list[Node]:
@@ -50,9 +52,17 @@ def evaluate(expression: str, resource: Json, base: Node | None = None) -> list[
         held = evaluate(f"{truth[1]}.{truth[2]}", resource) if truth[1] == resource["resourceType"] else None
         return [] if held is None else [Node(any(node.value is not False for node in held), "boolean")]
     found: list[Node] = []
-    for alternative in split(expression, "|"):
+    for alternative in _alternatives(expression, "" if base else resource["resourceType"]):
         found += _path(alternative, resource, base)
     return found
+
+
+@cache
+def _alternatives(expression: str, type_: str) -> tuple[str, ...]:
+    """Those that can be of this type; of an expression that has a base, all."""
+    parts = split(expression, "|")
+    roots = (type_, "Resource", "DomainResource")
+    return tuple(part for part in parts if not type_ or re.split(r"\W", part.lstrip("("))[0] in roots)
 
 
 def _path(text: str, resource: Json, base: Node | None) -> list[Node]:
