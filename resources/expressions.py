@@ -234,19 +234,16 @@ class _Generator:
             body = list(self._body(inner, value, depth + deeper))
             if not body:
                 continue
-            self.variables += 1
-            held = f"v{self.variables}"
-            yield f"{indent}{held} = {variable}.get({member!r})"
+            held = f"{member!r} in {variable}"  # most members are not there: this is what tells it soonest
             if position is not None:
-                yield f"{indent}if {held} and len({held}) > {position}:"
-                yield f"{indent} {value} = {held}[{position}]"
+                yield f"{indent}if {held} and len({variable}[{member!r}] or ()) > {position}:"
+                yield f"{indent} {value} = {variable}[{member!r}][{position}]"
             elif many:
                 yield f"{indent}if {held}:"
-                yield f"{indent} for {value} in {held}:"
+                yield f"{indent} for {value} in {variable}[{member!r}] or ():"
                 yield f"{indent}  if {value} is None: continue"  # its place is held for an extension
             else:
-                yield f"{indent}if {held} is not None:"
-                yield f"{indent} {value} = {held}"
+                yield f"{indent}if {held} and ({value} := {variable}[{member!r}]) is not None:"
             yield from body
 
     def _emit(self, leaf: Leaf, value: str, indent: str) -> Iterator[str]:

@@ -44,13 +44,20 @@ class Sink:
 
     __slots__ = ("base_url", "compartments", "index", "ranges", "rare", "references", "resource", "sort")
 
-    def __init__(self, base_url: str, resource: dict[str, Any], *, bounded: bool = False) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        resource: dict[str, Any],
+        sort: dict[str, str | float | None] | None = None,
+        *,
+        bounded: bool = False,
+    ) -> None:
         self.base_url = base_url
         self.resource = resource
         self.index: list[str] = Bounded() if bounded else []
         self.rare: list[str] = Bounded() if bounded else []
         self.ranges: list[dict[str, Any]] = Bounded() if bounded else []
-        self.sort: dict[str, str | float | None] = {}
+        self.sort: dict[str, str | float | None] = sort or {}
         self.compartments: list[str] = []
         self.references: list[str] = []
 
