@@ -139,10 +139,10 @@ def _parts(resource: Json, raw: Json) -> list[list[tuple[Json, list[tuple[Node, 
     nothing that a value could go with."""
     found = []
     for base in evaluate(raw["expression"], resource):
-        parts = []
+        parts: list[tuple[Json, list[tuple[Node, str]]]] = []
         for part, component in _components(raw):
             values = _values(resource, part, component["expression"], base)
-            if part["type"] == "token":
+            if part["type"] == "token" and not parts:
                 values = [(one, kind) for node, kind in values for one in texts.with_codes(node, kind)]
             parts.append((part, values))
         found.append(parts)
@@ -162,10 +162,15 @@ def _is_missing(resource: Json, raw: Json) -> bool:
     the parameter could be asked for in any way, has no value."""
     if raw["type"] == "composite":
         return not any(
-            all(any(_has_value(node, kind, part["type"]) for node, kind in values) for part, values in parts)
+            all(any(_can_be_part(node, kind, part["type"]) for node, kind in values) for part, values in parts)
             for parts in _parts(resource, raw)
         )
     return not any(_has_value(node, kind, raw["type"]) for node, kind in _values(resource, raw))
+
+
+def _can_be_part(node: Node, kind: str, type_: str) -> bool:
+    """Open: for `:missing` a composite's value is something that has a code too."""
+    return _has_value(node, kind, type_) and (type_ != "token" or bool(texts.with_codes(node, kind)))
 
 
 def _has_value(node: Node, kind: str, type_: str) -> bool:
