@@ -29,6 +29,12 @@ logger = logging.getLogger(__name__)
 
 LARGE_BODIES = 2
 """Of the largest size, so many are held in memory at a time: decoded, one takes ten times its size."""
+ANSWERS_BYTES = 256 * 1024 * 1024
+"""Large answers together that are being sent: what clients do not take is held here."""
+LARGE_ANSWER = 1024 * 1024
+"""Smaller ones need no room."""
+ROOM_SECONDS = 1.0
+"""A large answer waits so long for room, and is then dropped: it would be held while it waits."""
 PLAIN = Representation(DEFAULT)
 _BOUNDED = frozenset(
     {
@@ -49,6 +55,7 @@ class Door:
         self.settings = settings
         self.threads = threads
         self.bodies = Room(LARGE_BODIES * settings.max_bundle_bytes)
+        self.answers = Room(ANSWERS_BYTES)
         self.server: Server | None = None
 
     def open(self, server: Server) -> None:
@@ -72,9 +79,29 @@ class Door:
             wrong = InternalError(f"The server failed. It was logged under the request id {request_id}.")
             rendered = await render.render(failure(wrong), PLAIN, request_id, self.threads)
         try:
-            await render.send(send, receive, rendered, head=scope["method"] == "HEAD")
+            await self._send(scope, receive, send, rendered, request_id)
         except Exception as error:  # noqa: BLE001 - too late for another answer; the ASGI server breaks the connection off
             _log("answer broken off", error, request_id)
+
+    async def _send(
+        self, scope: Mapping[str, Any], receive: Receive, send: Send, rendered: Rendered, request_id: str
+    ) -> None:
+        """Send the answer; one that is large and finds no room beside others that are being sent becomes a 503."""
+        head = scope["method"] == "HEAD"
+        if len(rendered.body) < LARGE_ANSWER or head:
+            await render.send(send, receive, rendered, head=head)
+            return
+        size = min(len(rendered.body), ANSWERS_BYTES)
+        try:
+            await self.answers.take(size, ROOM_SECONDS)
+        except Unavailable as error:
+            refusal = await render.render(failure(error), PLAIN, request_id, self.threads)
+            await render.send(send, receive, refusal, head=head)
+            return
+        try:
+            await render.send(send, receive, rendered, head=head)
+        finally:
+            self.answers.give(size)
 
     async def _answer(
         self, scope: Mapping[str, Any], headers: reading.Headers, receive: Receive, request_id: str

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import formatdate
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from fhir_server.http.limits import Receive
@@ -28,8 +28,14 @@ RawHeaders = list[tuple[bytes, bytes]]
 GZIP_FROM = 2048
 """Bytes from which compression is worth its time: below, hardly a packet is saved."""
 GZIP_THREAD_FROM = 256 * 1024
-XML_THREAD_FROM = 64 * 1024
-"""Bytes from which compression and XML go to a thread, so that other requests need not wait for them."""
+THREAD_FROM = 64 * 1024
+"""Bytes from which compression, and XML and indentation, go to a thread, so that others need not wait for them."""
+PRETTY_TO = 1024 * 1024
+"""Bytes up to which an answer is indented: nested deeply, it grows thirtyfold."""
+CHUNK = 256 * 1024
+"""So much of a body is handed over at a time: what the client does not take stays here, once."""
+STALLED_SECONDS = 30
+"""A client that takes nothing for so long is left."""
 GZIP_LEVEL = 1
 _INERT = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox")
 _ALWAYS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"private, no-cache")]
@@ -67,7 +73,8 @@ async def send(send_: Send, receive: Receive, rendered: Rendered, *, head: bool)
     """Send it; `head` leaves the body out but not what the headers say of it.
 
     What the stream raises ends it there: the connection is then broken off by the ASGI server, and the client knows.
-    Where the client goes first, the stream is closed.
+    Where the client goes first, the stream is closed. Raises TimeoutError for one that takes nothing for
+    STALLED_SECONDS.
     """
     await send_({"type": "http.response.start", "status": rendered.status, "headers": rendered.headers})
     if rendered.chunks is not None and not head:
@@ -80,7 +87,13 @@ async def send(send_: Send, receive: Receive, rendered: Rendered, *, head: bool)
                         return
         finally:
             gone.cancel()
-    await send_({"type": "http.response.body", "body": b"" if head else rendered.body})
+    body = b"" if head else rendered.body
+    for start in range(0, len(body) - CHUNK, CHUNK):
+        async with asyncio.timeout(STALLED_SECONDS):
+            await send_({"type": "http.response.body", "body": body[start : start + CHUNK], "more_body": True})
+    rest = len(body) - (len(body) - 1) % CHUNK - 1 if body else 0
+    async with asyncio.timeout(STALLED_SECONDS):
+        await send_({"type": "http.response.body", "body": body[rest:]})
 
 
 async def _gone(receive: Receive) -> None:
@@ -115,11 +128,10 @@ def _http_date_of(seconds: int) -> bytes:
 
 async def _body(text: bytes, as_: Representation, headers: RawHeaders, threads: Threads) -> bytes:
     """The text in its format, compressed where that helps; adds Content-Encoding to `headers`."""
-    if as_.format.name == FHIR_XML:
-        large = len(text) >= XML_THREAD_FROM
-        text = await threads.rendering(_xml, text, as_.pretty) if large else _xml(text, as_.pretty)
-    elif as_.pretty:
-        text = json_codec.pretty(text)
+    pretty = as_.pretty and len(text) <= PRETTY_TO
+    work = partial(_xml, pretty=pretty) if as_.format.name == FHIR_XML else json_codec.pretty if pretty else None
+    if work is not None:
+        text = work(text) if len(text) < THREAD_FROM else await threads.rendering(work, text)
     if not as_.gzip or len(text) < GZIP_FROM:
         return text
     headers.append((b"content-encoding", b"gzip"))
@@ -128,7 +140,7 @@ async def _body(text: bytes, as_: Representation, headers: RawHeaders, threads: 
     return await threads.rendering(gzip.compress, text, GZIP_LEVEL, mtime=0)
 
 
-def _xml(text: bytes, pretty: bool) -> bytes:
+def _xml(text: bytes, *, pretty: bool) -> bytes:
     return xml_codec.encode(json_codec.decode(text), pretty=pretty)
 
 

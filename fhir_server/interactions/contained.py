@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from fhir_server.access.limits import Access
 from fhir_server.interactions import pages
@@ -41,7 +42,7 @@ async def search(server: Server, access: Access, query: Query, base: bytes) -> F
     following: Position | None = None
     if query.contained == "both" and (after is None or not contained.is_among(after)):
         page = await reader.search(access, server.database, query, secret=server.secret)
-        entries = tuple(pages.match_entry(base, found, subset=query.subset) for found in page.versions)
+        entries = await pages.entries(server, page.versions, partial(pages.match_entry, base, subset=query.subset))
         following, after = page.next, contained.START
     if following is None:
         hits = await _hits(server, access, query, after or contained.START, query.count - len(entries))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from fhir_server.access.limits import Access
@@ -65,7 +66,8 @@ async def history(server: Server, access: Access, request: FhirRequest) -> FhirR
         following = cursor.seal(Position((page.more.updated,), (page.more.key,)), bound, server.secret)
         links.append(pages.link("next", address, (*asked.applied, ("_cursor", following))))
     base = request.base_url.encode()
-    entries = [pages.history_entry(base, version, asked.subset) for version in page.versions]
+    entry = partial(pages.history_entry, base, subset=asked.subset)
+    entries = await pages.entries(server, page.versions, entry)
     return FhirResponse(200, text=pages.bundle("history", links, entries, page.total))
 
 

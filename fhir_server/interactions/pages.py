@@ -5,13 +5,14 @@ See https://hl7.org/fhir/R4/bundle.html and https://hl7.org/fhir/R4/http.html#pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from urllib.parse import quote
 
 from fhir_server.interactions import subsetting
 from fhir_server.interactions.server import Server
 from fhir_server.model import Json, Pairs, Version
+from fhir_server.threads import HEAVY_BYTES
 from resources import json_codec, subsets
 from resources.instants import instant_text
 from resources.outcome import Issue, operation_outcome
@@ -30,7 +31,7 @@ def room(server: Server, rows: int) -> AbstractAsyncContextManager[None]:
 
 def link(relation: str, address: str, pairs: Pairs) -> dict[str, str]:
     """A Bundle link to `address` with these query parameters."""
-    query = "&".join(f"{quote(name, safe=':')}={quote(value, safe=':|,/$')}" for name, value in pairs)
+    query = "&".join(f"{quote(name, safe=':')}={quote(value, safe=':,/$')}" for name, value in pairs)
     return {"relation": relation, "url": f"{address}?{query}" if query else address}
 
 
@@ -43,6 +44,13 @@ def bundle(type_: str, links: Sequence[dict[str, str]], entries: Iterable[bytes]
     text = json_codec.encode(head)
     joined = b",".join(entries)
     return b"".join((text[:-1], b',"entry":[', joined, b"]}")) if joined else text
+
+
+async def entries(server: Server, versions: Sequence[Version], entry: Callable[[Version], bytes]) -> tuple[bytes, ...]:
+    """The entries of a page: what large resources take is done in a thread, so that others need not wait."""
+    if sum(len(version.text or b"") for version in versions) < HEAVY_BYTES:
+        return tuple(map(entry, versions))
+    return await server.threads.rendering(lambda: tuple(map(entry, versions)))
 
 
 def match_entry(base: bytes, version: Version, mode: bytes = b"match", subset: Subset | None = None) -> bytes:

@@ -47,7 +47,9 @@ async def answer(
         return FhirResponse(304, version=version.version, last_modified=version.last_updated)
     if subset is None and request.type == "Binary":
         return await binary.answer(server, access, request, version)
-    text = version.text if subset is None else subsetting.texts(subset, version)
+    text = version.text
+    if subset is not None:
+        text = await server.threads.sized(len(text or b""), subsetting.texts, subset, version)
     return FhirResponse(200, text=text, version=version.version, last_modified=version.last_updated)
 
 

@@ -7,6 +7,7 @@ has been deleted: a search in the compartment of what nobody refers to finds not
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from fhir_server.access.limits import Access
 from fhir_server.interactions import contained, pages
@@ -53,10 +54,11 @@ async def made(server: Server, access: Access, request: FhirRequest, query: Quer
     query = replace(query, issues=(*query.issues, *notes))
     following = cursor.seal(page.next, query, server.secret) if page.next else None
     base = request.base_url.encode()
-    entries = tuple(pages.match_entry(base, found, subset=query.subset) for found in page.versions)
+    entries = await pages.entries(server, page.versions, partial(pages.match_entry, base, subset=query.subset))
     if query.includes:
         included = await includes.follow(access, server.database, query.includes, page)
-        entries += tuple(pages.match_entry(base, found, b"include", query.subset) for found in included.versions)
+        along = partial(pages.match_entry, base, mode=b"include", subset=query.subset)
+        entries += await pages.entries(server, included.versions, along)
         query = replace(query, issues=(*query.issues, *left_out(included.cut)))
     return answer(request, query, entries, total, following)
 

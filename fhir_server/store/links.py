@@ -34,7 +34,7 @@ from fhir_server.search.tree import (
 )
 from fhir_server.store.database import Database, Document
 from fhir_server.store.ordered import Ordered
-from fhir_server.store.rows import ROWS_AT_ONCE, SEARCH_MILLISECONDS, Source
+from fhir_server.store.rows import SEARCH_MILLISECONDS, Source, next_rows
 from resources.outcome import Unprocessable
 
 AT_FIRST: Final = 100
@@ -198,7 +198,7 @@ class Walk:
         rows: list[Document] = []
         size = 0
         while len(rows) < self._batch and size < BATCH_BYTES:
-            wanted = min(ROWS_AT_ONCE, self._batch - len(rows))
+            wanted = next_rows(len(rows), size, self._batch, BATCH_BYTES)
             some = await self._cursor.to_list(wanted)
             rows += some
             size += sum(len(row.get(layout.TEXT, b"")) for row in some)

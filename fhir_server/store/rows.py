@@ -21,6 +21,8 @@ SEARCH_MILLISECONDS: Final = 30_000
 PAGE_BYTES: Final = 32 * 1024 * 1024
 """A page whose resources exceed it ends there, whatever `_count` asks for."""
 ROWS_AT_ONCE: Final = 25
+ROWS_AT_FIRST: Final = 3
+"""Before anything is known of their size, which may be 12 MB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,20 @@ class Source(Protocol):
         ...
 
 
+def next_rows(taken: int, size: int, limit: int, most_bytes: int) -> int:
+    """How many rows to read next of `limit`, when `taken` were `size` bytes: about as many as still fit."""
+    if taken == 0:
+        return min(ROWS_AT_FIRST, limit)
+    fitting = (most_bytes - size) * taken // max(size, 1) + 1
+    return max(1, min(ROWS_AT_ONCE, limit - taken, fitting))
+
+
 async def take(found: Source, limit: int, most_bytes: int = PAGE_BYTES) -> tuple[list[Document], bool]:
     """Up to `limit` rows, and whether that is all: not where they exceed `most_bytes` together before."""
     rows: list[Document] = []
     size = 0
     while len(rows) < limit:
-        wanted = min(ROWS_AT_ONCE, limit - len(rows))
+        wanted = next_rows(len(rows), size, limit, most_bytes)
         some = await found.to_list(wanted)
         rows += some
         if len(some) < wanted:
