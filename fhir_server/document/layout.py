@@ -64,25 +64,26 @@ BY_ID: Final = "_id_"
 """The index that MongoDB keeps itself."""
 
 INDEXES: tuple[Index, ...] = (
-    # Entries, newest first: equality, prefix, conditional interactions, includes.
-    Index("iU", ((INDEX, 1), (UPDATED, -1))),
-    # Entries seldom asked for; without the time of the last update, so that an update leaves them alone.
+    # Entries, by id: equality, prefix, conditional interactions, includes. NOTE: no index of entries has the time of
+    # the last update: an update that changes no entry leaves all their keys alone, and moves nothing between pages.
+    Index("iI", ((INDEX, 1), (ID, 1))),
+    # Entries seldom asked for.
     Index("xI", ((RARE, 1), (ID, 1)), {RARE: {"$exists": True}}),
     # Entries with the principal date: "patient and 30 days", "code by -date". Types without one stay out.
-    Index("iD", ((INDEX, 1), (f"{SORT}.date", -1), (UPDATED, -1)), {f"{SORT}.date": {"$exists": True}}),
+    Index("iD", ((INDEX, 1), (f"{SORT}.date", -1), (ID, -1)), {f"{SORT}.date": {"$exists": True}}),
     # Those whose principal date is a long span: few, and found by its beginning.
-    Index("iW", ((INDEX, 1), (f"{SORT}.wide", 1), (UPDATED, 1)), {f"{SORT}.wide": {"$exists": True}}),
-    Index("tW", ((TYPE, 1), (f"{SORT}.wide", 1), (UPDATED, 1)), {f"{SORT}.wide": {"$exists": True}}),
-    # A compartment's resources, newest first.
-    Index("cU", ((COMPARTMENTS, 1), (TYPE, 1), (UPDATED, -1))),
+    Index("iW", ((INDEX, 1), (f"{SORT}.wide", 1), (ID, 1)), {f"{SORT}.wide": {"$exists": True}}),
+    Index("tW", ((TYPE, 1), (f"{SORT}.wide", 1), (ID, 1)), {f"{SORT}.wide": {"$exists": True}}),
+    # A compartment's resources, by type and id.
+    Index("cI", ((COMPARTMENTS, 1), (TYPE, 1), (ID, 1))),
     # All of a type, newest first; also the type's history, with tombstones.
     Index("tU", ((TYPE, 1), (UPDATED, -1), (ID, 1))),
     # All types, newest first: search at the root, system history, the tail's rescan.
     Index("U", ((UPDATED, -1), (ID, 1))),
     # Patients, practitioners and the like by family name.
-    Index("tF", ((TYPE, 1), (f"{SORT}.family", 1), (UPDATED, 1)), {f"{SORT}.family": {"$exists": True}}),
+    Index("tF", ((TYPE, 1), (f"{SORT}.family", 1), (ID, 1)), {f"{SORT}.family": {"$exists": True}}),
     # All of a type by its principal date.
-    Index("tD", ((TYPE, 1), (f"{SORT}.date", -1), (UPDATED, -1)), {f"{SORT}.date": {"$exists": True}}),
+    Index("tD", ((TYPE, 1), (f"{SORT}.date", -1), (ID, -1)), {f"{SORT}.date": {"$exists": True}}),
     # Dates and numbers on their own.
     Index("rK", ((f"{RANGES}.k", 1), (f"{RANGES}.lo", 1), (f"{RANGES}.hi", 1))),
 )

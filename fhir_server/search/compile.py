@@ -39,13 +39,10 @@ from fhir_server.search.tree import (
 from resources.outcome import BadRequest
 
 BY_ID: Sort = ((layout.ID, 1),)
-"""The order of all resources of a type, and of those that others refer to (`_has`), where the client asked for none:
-what others write moves nothing in it."""
-OLDEST_FIRST: Sort = ((layout.UPDATED, 1),)
-"""The order of other answers: what is updated meanwhile comes again at the end, and nothing is passed over."""
+"""The order where the client asked for none: what others write moves nothing in it."""
 _DATE = periods.PRINCIPAL
 _FAMILY = f"{layout.SORT}.family"
-_OF_ENTRIES = frozenset({"iU", "iD", "xI", "rK"})
+_OF_ENTRIES = frozenset({"iI", "iD", "xI", "rK"})
 _NOTHING: Filter = {layout.ID: {"$in": []}}
 
 
@@ -60,7 +57,7 @@ def plan(query: Query, tree: Expr, *, secret: bytes, frequent: Collection[Expr] 
     groups = _groups(parts, position) if not query.sort else None
     if groups is not None:
         parts = tuple(part for part in parts if part is not groups)
-        return replace(_plan(parts, OLDEST_FIRST, query.count, "iU"), position=position, groups=groups)
+        return replace(_plan(parts, BY_ID, query.count, "iI"), position=position, groups=groups)
     if position is not None and position.group is not None:
         raise BadRequest("Parameter _cursor: what this search goes through has changed; start with page one")
     computed = ordering.computed(query.sort, _seen)
@@ -69,7 +66,7 @@ def plan(query: Query, tree: Expr, *, secret: bytes, frequent: Collection[Expr] 
     dates = _dates(parts)
     if dates and not any(part in frequent for part in dates):
         return _of_dates(query, parts, dates, position, frequent)
-    order = ordering.order(query.sort) or (BY_ID if all(map(_is_found_by_id, parts)) else OLDEST_FIRST)
+    order = ordering.order(query.sort) or BY_ID
     return _behind(_plan(parts, order, query.count, _hint([p for p in parts if p not in frequent], order)), position)
 
 
@@ -80,11 +77,12 @@ def costly(query: Query, tree: Expr) -> list[Expr]:
     if not query.sort and _groups(parts, None) is not None:
         return []
     dates = _dates(parts)
-    if any(key.stored is None for key in query.sort):
+    is_computed = any(key.stored is None for key in query.sort)
+    if is_computed or any(isinstance(part, HasId) or _all_are(part, InCompartment) for part in parts):
         return []
-    first = query.sort[0].stored if query.sort else _DATE
-    if any(map(_has_order, parts)):
-        return dates if first == layout.UPDATED else []
+    first = query.sort[0].stored if query.sort else _DATE if dates else layout.ID
+    if first in (_DATE, layout.ID) and any(_has_order(part, first) for part in parts):
+        return []
     return [part for part in parts if _is_costly(part) and not (first == _DATE and part in dates)]
 
 
@@ -94,20 +92,22 @@ def counting(part: Expr, tree: Expr) -> Plan:
     types = [other for other in parts if isinstance(other, OfType)]
     if part not in periods.tests(parts):
         return _plan([*types, part], (), 0)
-    entries = [other for other in parts if _has_order(other)]
+    entries = [other for other in parts if _has_order(other, _DATE)]
     conditions = [*map(_filter, entries or types), periods.bounds([part])]
     return Plan(_joined(conditions), (), "iD" if entries else "tD", 0)
 
 
-def _has_order(part: Expr) -> bool:
-    """Whether the rows of `part` come from its index in the order of their last update."""
+def _has_order(part: Expr, first: str) -> bool:
+    """Whether the rows of `part` come from its index in the order of the principal date or of the id (`first`)."""
     if isinstance(part, Linked):
         return len(part.ids) <= MERGED
-    return isinstance(part, HasId) or (_all_are(part, Equals, InCompartment) and not _has_rare(part))
+    if not _all_are(part, Equals):
+        return False
+    return not _has_rare(part) or (first == layout.ID and _is_all_rare(part))
 
 
 def _is_costly(part: Expr) -> bool:
-    return isinstance(part, Present | Linked) or _all_are(part, StartsWith, Within, Equals)
+    return isinstance(part, Present | Linked | Updated) or _all_are(part, StartsWith, Within, Equals)
 
 
 def _behind(found: Plan, position: Position | None) -> Plan:
@@ -141,9 +141,10 @@ def _of_dates(
     query: Query, parts: Sequence[Expr], dates: Sequence[Expr], position: Position | None, frequent: Collection[Expr]
 ) -> Plan:
     """The plan that has its bounds on the principal date: short spans, and also the long ones."""
-    order = ordering.order(query.sort) or ((_DATE, 1), (layout.UPDATED, 1))
+    order = ordering.order(query.sort) or ((_DATE, 1), (layout.ID, 1))
     kinds = Equals, StartsWith, Contains
-    by_entry = any(_all_are(part, *kinds) and not _has_rare(part) and part not in frequent for part in parts)
+    narrowing = [part for part in parts if part not in frequent or _all_are(part, Equals)]
+    by_entry = any(_all_are(part, *kinds) and not _has_rare(part) for part in narrowing)
     short, long = _dated(parts, dates, order, query.count, "i" if by_entry else "t")
     return replace(_behind(short, position), also=_behind(long, position))
 
@@ -204,7 +205,7 @@ def group_filter(plan: Plan, ids: Sequence[str], earlier: Sequence[str], positio
         shown = entry.one_of([f"{linked.key}{entry.SEPARATOR}{id_}" for id_ in earlier])
         conditions.append({"$nor": shown})
     if position is not None and position.values:
-        conditions += ordering.after(OLDEST_FIRST, position)
+        conditions += ordering.after(BY_ID, position)
     return _joined(conditions)
 
 
@@ -226,15 +227,17 @@ def _hint(parts: Sequence[Expr], order: Sort) -> str:  # noqa: PLR0911 - a table
     if any(isinstance(part, HasId) for part in parts):
         return layout.BY_ID
     if any(_all_are(part, InCompartment) for part in parts):
-        return "cU"
+        return "cI"
     if any(_all_are(part, Equals, StartsWith, Contains, Linked) and not _has_rare(part) for part in parts):
-        return "iD" if first == _DATE else "iU"
+        return "iD" if first == _DATE else "iI"
     if any(_all_are(part, Equals, StartsWith) and _is_all_rare(part) for part in parts):
         return "xI"
     if any(_all_are(part, Within, Near) for part in parts):
         return "rK"
     if any(isinstance(part, Present) for part in parts):
-        return "rK" if any(isinstance(part, Present) and part.ranged for part in parts) else "iU"
+        return "rK" if any(isinstance(part, Present) and part.ranged for part in parts) else "iI"
+    if any(isinstance(part, Updated) for part in parts):
+        return "tU" if any(_all_are(part, OfType) for part in parts) else "U"
     if first == layout.ID:
         return layout.BY_ID
     if not any(_all_are(part, OfType) for part in parts):
@@ -256,11 +259,6 @@ def _is_all_rare(part: Expr) -> bool:
     return all(map(_is_all_rare, part.parts)) if isinstance(part, Any_) else _has_rare(part)
 
 
-def _is_found_by_id(part: Expr) -> bool:
-    """Whether `part` is answered by ids, or by going through all of a type by id."""
-    return _is_one_type(part) or isinstance(part, HasId | Has)
-
-
 def _is_one_type(part: Expr) -> bool:
     return isinstance(part, OfType) and len(part.types) == 1
 
@@ -280,8 +278,8 @@ def _conditions(parts: Sequence[Expr], hint: str) -> list[Filter]:
     conditions = [condition for condition in map(_filter, parts) if condition]
     if index is not None and index.partial:
         conditions.append(index.partial)
-    if hint == layout.BY_ID:
-        conditions += [_ids_of(part.types[0]) for part in parts if isinstance(part, OfType) and _is_one_type(part)]
+    if hint == layout.BY_ID and not any(isinstance(part, HasId) for part in parts):
+        conditions += [_ids_of(part.types) for part in parts if isinstance(part, OfType)]
     if not any(_all_are(part, Equals, StartsWith, Contains, Within, Near, Linked) for part in parts):
         conditions.append({layout.DELETED: {"$ne": True}})  # a tombstone has no entries
     return conditions
@@ -300,9 +298,10 @@ def _has_key_of_type(part: Expr, first: Expr) -> bool:
     return False
 
 
-def _ids_of(type_: str) -> Filter:
-    """The bounds of a type's ids in their index: `Patient/…`, below the character after the slash."""
-    return {layout.ID: {"$gte": f"{type_}/", "$lt": f"{type_}0"}}
+def _ids_of(types: tuple[str, ...]) -> Filter:
+    """The bounds of the ids of these types in their index: `Patient/…`, below the character after the slash."""
+    several = [{layout.ID: {"$gte": f"{type_}/", "$lt": f"{type_}0"}} for type_ in types]
+    return several[0] if len(several) == 1 else {"$or": several}
 
 
 def _joined(conditions: list[Filter]) -> Filter:

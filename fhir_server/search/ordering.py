@@ -24,9 +24,9 @@ Condition = Callable[[Expr], Filter]
 
 
 def order(keys: Sequence[SortKey]) -> Sort:
-    """The sort of MongoDB, made total but for ties in the time of the last update, which the cursor tells apart; empty
-    where the client asked for none. Where a value must be computed, all are, under names of their own: so that the next
-    page goes on from what was sorted, whatever has happened to the rows."""
+    """The sort of MongoDB, made total by the id, but for ties in the time of the last update, which the cursor tells
+    apart; empty where the client asked for none. Where a value must be computed, all are, under names of their own: so
+    that the next page goes on from what was sorted, whatever has happened to the rows."""
     keys = _total(keys)
     is_stored = all(key.stored for key in keys)
     return tuple((_field(number, key, is_stored=is_stored), -1 if key.descending else 1)
@@ -55,7 +55,7 @@ def _total(keys: Sequence[SortKey]) -> Sequence[SortKey]:
         return keys[: fields.index(layout.ID) + 1]  # it leaves no ties
     if layout.UPDATED in fields or not keys:
         return keys
-    return (*keys, SortKey((Stored(layout.UPDATED),), descending=keys[-1].descending))
+    return (*keys, SortKey((Stored(layout.ID),), descending=keys[-1].descending))
 
 
 def _field(number: int, key: SortKey, *, is_stored: bool) -> str:

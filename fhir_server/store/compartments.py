@@ -15,5 +15,5 @@ async def types_in(access: Access, db: Database, compartment: str) -> tuple[str,
     Unavailable."""
     stages = [{"$match": {layout.COMPARTMENTS: compartment}}, {"$group": {layout.ID: f"${layout.TYPE}"}}]
     with translated():
-        found = await db.resources.aggregate(stages, hint="cU")
+        found = await db.resources.aggregate(stages, hint="cI")
         return tuple(sorted([row[layout.ID] async for row in found]))

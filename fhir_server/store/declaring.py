@@ -53,7 +53,7 @@ class SearchParameterGuard:
     async def _check_name(self, db: Database, session: AsyncClientSession, resource: Json) -> None:
         types = set(declarations.read(resource).parameter.types)
         named = entry.starts_with(entry.token(f"{TYPE}.code", resource["code"].casefold(), ""))
-        namesakes = db.resources.find(named, {layout.TEXT: 1}, hint="iU", session=session, limit=NAMESAKES)
+        namesakes = db.resources.find(named, {layout.TEXT: 1}, hint="iI", session=session, limit=NAMESAKES)
         async for row in namesakes:
             other = json_codec.decode(row[layout.TEXT])
             if other["id"] == resource["id"] or other["code"] != resource["code"]:

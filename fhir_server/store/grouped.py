@@ -1,4 +1,4 @@
-"""A page of what refers to many resources: gone through in groups of these, each in the order of the last update.
+"""A page of what refers to many resources: gone through in groups of these, each in the order of ids.
 
 Rule: for searches without `_sort` only. A group's bounds are in the cursor, so that a page goes on where the last one
 ended whatever was written meanwhile; a row that refers into several groups is shown with the first.
@@ -39,7 +39,7 @@ async def page(db: Database, plan: Plan, projection: Mapping[str, int]) -> Page:
             rows += some
             if not whole or len(rows) >= plan.limit:
                 kept = rows[: plan.size]
-                reached = _reached(kept, some, (ids[start], ids[end - 1]), position)
+                reached = _reached(kept, some, (ids[start], ids[end - 1]))
                 return page_of(kept, reached)
         start, position, size = end, None, min(size * 2, LARGEST)
     return page_of(rows, None)
@@ -57,21 +57,16 @@ async def _of_group(
     ids = plan.groups.ids if plan.groups is not None else ()
     conditions = compiling.group_filter(plan, ids[start:end], ids[:start], position)
     found = db.resources.find(
-        conditions, projection, sort=compiling.OLDEST_FIRST, hint=plan.hint, limit=limit,
+        conditions, projection, sort=compiling.BY_ID, hint=plan.hint, limit=limit,
         max_time_ms=SEARCH_MILLISECONDS,
     )  # fmt: skip
     return await take(found, limit)
 
 
-def _reached(
-    kept: list[Document], some: list[Document], group: tuple[str, str], position: Position | None
-) -> Position:
+def _reached(kept: list[Document], some: list[Document], group: tuple[str, str]) -> Position:
     """Where the page ends: in the group from its first to its last, of which `some` rows were read."""
     shown = [row for row in kept if any(row is one for one in some)]
     if not shown:  # the first row of this group is the one too many
         return Position((), (), group)
-    updated = int(shown[-1][layout.UPDATED])
-    seen = [row[layout.ID] for row in shown if int(row[layout.UPDATED]) == updated]
-    if position is not None and position.values == (updated,):
-        seen = [*position.seen, *seen]
-    return Position((updated,), tuple(seen), group)
+    last = shown[-1][layout.ID]
+    return Position((last,), (last,), group)

@@ -131,7 +131,7 @@ class ReferentialIntegrity:
         referring = db.resources.find(
             {layout.INDEX: {"$in": [*entries, entry.exact(entry.UNCOVERED, key)]}, layout.ID: {"$ne": key}},
             {layout.ID: 1},
-            hint="iU",
+            hint="iI",
             limit=NAMED_AT_MOST,
             session=session,
         )

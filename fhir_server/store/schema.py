@@ -58,7 +58,12 @@ async def secret(access: Access, db: Database) -> bytes:
 async def _prepare_collection(db: Database, name: str, indexes: tuple[layout.Index, ...], *, exists: bool) -> None:
     if not exists:
         await _create(db, name)
-    known = set(await db.database[name].index_information()) if exists else set()
+    known = await db.database[name].index_information() if exists else {}
+    keys = {index.name: list(index.keys) for index in indexes}
+    for old in sorted(known.keys() - {layout.BY_ID}):  # of an earlier release
+        if [(field, int(direction)) for field, direction in known[old]["key"]] != keys.get(old):
+            await db.database[name].drop_index(old)
+            del known[old]
     missing = [_index_model(index) for index in indexes if index.name not in known]
     if missing:
         await db.database[name].create_indexes(missing)

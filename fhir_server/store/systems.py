@@ -56,7 +56,7 @@ async def _entries(db: Database, prefix: str) -> tuple[str, ...] | None:
         others = {"$gte": prefix, "$lt": entry.successor(prefix), "$nin": list(known)}
         wanted = {layout.INDEX: {"$elemMatch": others}}
         row = await db.resources.find_one(
-            wanted, {layout.INDEX: 1}, hint="iU", max_time_ms=SEARCH_MILLISECONDS
+            wanted, {layout.INDEX: 1}, hint="iI", max_time_ms=SEARCH_MILLISECONDS
         )
         if row is None:
             return known

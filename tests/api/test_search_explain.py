@@ -28,7 +28,7 @@ async def test_the_index_and_what_was_looked_at(client: httpx.AsyncClient) -> No
         await client.put(f"Patient/p{number}", json=patient)
     answer = await client.get("Patient", params={"identifier": "s|3", "_explain": "true"})
     [plan] = parts(answer, "plan")
-    assert (plan["index"], plan["rows"], plan["documentsExamined"], plan["sortedInMemory"]) == ("iU", 1, 1, False)
+    assert (plan["index"], plan["rows"], plan["documentsExamined"], plan["sortedInMemory"]) == ("iI", 1, 1, False)
     assert answer.json()["parameter"][0]["valueString"].startswith("All(parts=(OfType(types=('Patient',))")
     birth = parts(await client.get("Patient?birthdate=2000&_explain=true"), "plan")
     assert [plan["index"] for plan in birth] == ["rK"]

@@ -177,3 +177,36 @@ async def test_values_are_only_values(client: httpx.AsyncClient, value: str) -> 
         answer = await client.get("Patient", params={name: value})
         assert answer.status_code in (200, 400)
         assert not answer.json().get("entry")
+
+
+@pytest.mark.parametrize(
+    "order", ["", "&_sort=birthdate", "&_sort=-birthdate", "&_sort=family", "&_sort=-gender,family"]
+)
+async def test_each_match_is_shown_once_while_others_are_updated(client: httpx.AsyncClient, order: str) -> None:
+    tag = f"t{abs(hash(order))}"
+
+    def patient(number: int, count: int) -> dict[str, Any]:
+        return {
+            "resourceType": "Patient",
+            "id": f"{tag}-{number}",
+            "meta": {"tag": [{"system": "http://once", "code": tag}]},
+            "gender": "male" if number % 2 else "female",
+            "name": [{"family": f"Same{number % 3}"}],
+            "birthDate": f"200{number % 4}-01-01",
+            "telecom": [{"system": "phone", "value": str(count)}],
+        }
+
+    for number in range(24):
+        assert (await client.put(f"Patient/{tag}-{number}", json=patient(number, 0))).status_code == 201
+    seen: list[str] = []
+    url = f"Patient?_tag=http://once|{tag}&_count=5{order}"
+    for page in range(1, 10):
+        answer = (await client.get(url)).json()
+        seen += [entry["resource"]["id"] for entry in answer.get("entry", ())]
+        for number in range(page % 2, 24, 2):  # what was shown and what was not
+            assert (await client.put(f"Patient/{tag}-{number}", json=patient(number, page))).status_code == 200
+        following = [link["url"] for link in answer["link"] if link["relation"] == "next"]
+        if not following:
+            break
+        url = following[0]
+    assert sorted(seen) == sorted(f"{tag}-{number}" for number in range(24))

@@ -141,13 +141,14 @@ class Stored:
         return self.values(rest, target[1], caller)
 
     def place(self, keys: list[str], row: str, caller: Access) -> list[Any]:
-        """The sort values of a row: comparable for one key, missing ones first; then the time of the last update."""
+        """The sort values of a row: comparable for one key, missing ones first; then the id."""
         version, body = self.held[row]
         found: list[Any] = []
         for key in keys:
             values = self.values(key.removeprefix("-"), body, caller)
             found.append((True, max(values) if key.startswith("-") else min(values)) if values else (False, 0))
-        return [*found, *([] if "_id" in keys or "-_id" in keys else [version.updated])]
+        is_total = any(key.removeprefix("-") in ("_id", "_lastUpdated") for key in keys)
+        return [*found, *([] if is_total else [version.key])]
 
     def ordered(self, rows: list[str], keys: list[str], caller: Access) -> list[list[Any]]:
         """The sort values of the rows in the order that the specification asks for."""

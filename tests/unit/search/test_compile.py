@@ -31,7 +31,7 @@ def plan(type_: str | None, *pairs: tuple[str, str], limit: Expr = EVERYTHING) -
 
 def test_a_token_needs_nothing_but_its_entry() -> None:
     assert plan("Patient", ("identifier", "s|1")) == Plan(
-        {"index": "Patient.identifier|1|s"}, (("lastUpdated", 1),), "iU", 20
+        {"index": "Patient.identifier|1|s"}, (("_id", 1),), "iI", 20
     )
 
 
@@ -55,14 +55,14 @@ def test_two_entries_are_two_conditions() -> None:
         ("Patient", [("_sort", "-_lastUpdated")], "tU"),
         (None, [], "_id_"),
         (None, [("_sort", "-_lastUpdated")], "U"),
-        (None, [("_type", "Patient,Group")], "tU"),
+        (None, [("_type", "Patient,Group")], "_id_"),
         ("Patient", [("_id", "1")], "_id_"),
-        ("Patient", [("family", "a")], "iU"),
-        ("Patient", [("family", "a,b"), ("birthdate", "2020")], "iU"),
+        ("Patient", [("family", "a")], "iI"),
+        ("Patient", [("family", "a,b"), ("birthdate", "2020")], "iI"),
         ("Patient", [("birthdate", "2020")], "rK"),
         ("Patient", [("_sort", "family")], "tF"),
-        ("Patient", [("gender:not", "male")], "tU"),
-        ("Patient", [("gender:missing", "false")], "iU"),
+        ("Patient", [("gender:not", "male")], "_id_"),
+        ("Patient", [("gender:missing", "false")], "iI"),
         ("Observation", [("_sort", "-date")], "tD"),
         ("Observation", [("code", "a"), ("_sort", "-date")], "iD"),
         ("Observation", [("_lastUpdated", "gt2020")], "tU"),
@@ -81,7 +81,7 @@ def test_tombstones_are_left_out_where_no_entry_is_asked_for() -> None:
 
 def test_the_callers_limit_is_planted_last() -> None:
     limited = plan("Observation", ("code", "a"), limit=InCompartment("Patient/1"))
-    assert limited.hint == "cU"
+    assert limited.hint == "cI"
     assert limited.filter["$and"][-1] == {"compartments": "Patient/1"}
     nothing = plan("Observation", ("code", "a"), limit=NOTHING)
     assert nothing.filter == {"$and": [{"_id": {"$in": []}}, ALIVE]}
@@ -133,7 +133,7 @@ def test_every_order_is_total_but_for_ties_in_time() -> None:
     assert plan("Patient", ("_sort", "-birthdate,family")).sort == (
         ("sort.birthdate", -1),
         ("sort.family", 1),
-        ("lastUpdated", 1),
+        ("_id", 1),
     )
     assert plan("Patient", ("_sort", "_id,family")).sort == (("_id", 1),)
 
@@ -142,7 +142,7 @@ def test_a_condition_looks_at_two_rows() -> None:
     found = compiling.unordered(restricted(query("Patient", ("identifier", "s|1")), lambda _type: EVERYTHING), 1)
     assert found.limit == 2
     assert found.sort == ()
-    assert found.hint == "iU"
+    assert found.hint == "iI"
 
 
 def test_a_count_is_answered_from_the_index_alone() -> None:
@@ -157,10 +157,20 @@ def test_the_next_page_goes_on_behind_the_last_row_without_its_ties() -> None:
     asked = query("Patient", ("identifier", "s|1"))
     first = compiling.plan(asked, restricted(asked, lambda _type: EVERYTHING), secret=SECRET)
     at = cursor.advance(first, [{"_id": "P/1", "lastUpdated": 7}, {"_id": "P/2", "lastUpdated": 8}])
-    assert at == Position((8,), ("P/2",))
+    assert at == Position(("P/2",), ("P/2",))
     asked = replace(asked, cursor=cursor.seal(at, asked, SECRET))
     second = compiling.plan(asked, restricted(asked, lambda _type: EVERYTHING), secret=SECRET)
     assert second.position == at
+    assert second.filter["$and"][1:] == [{"_id": {"$gte": "P/2"}}, {"_id": {"$nin": ["P/2"]}}]
+
+
+def test_what_was_updated_at_one_time_is_told_apart() -> None:
+    asked = query("Patient", ("_sort", "_lastUpdated"))
+    first = compiling.plan(asked, restricted(asked, lambda _type: EVERYTHING), secret=SECRET)
+    at = cursor.advance(first, [{"_id": "P/1", "lastUpdated": 7}, {"_id": "P/2", "lastUpdated": 8}])
+    assert at == Position((8,), ("P/2",))
+    asked = replace(asked, cursor=cursor.seal(at, asked, SECRET))
+    second = compiling.plan(asked, restricted(asked, lambda _type: EVERYTHING), secret=SECRET)
     assert second.filter["$and"][1:] == [{"lastUpdated": {"$gte": 8}}, {"_id": {"$nin": ["P/2"]}}]
     assert cursor.advance(second, [{"_id": "P/3", "lastUpdated": 8}]) == Position((8,), ("P/2", "P/3"))
 
@@ -169,7 +179,7 @@ def test_a_cursor_carries_missing_values() -> None:
     asked = query("Patient", ("_sort", "birthdate"))
     found = compiling.plan(asked, restricted(asked, lambda _type: EVERYTHING), secret=SECRET)
     at = cursor.advance(found, [{"_id": "P/1", "sort": {"birthdate": None}, "lastUpdated": 5}])
-    assert cursor.unseal(cursor.seal(at, asked, SECRET), asked, SECRET) == Position((None, 5), ("P/1",))
+    assert cursor.unseal(cursor.seal(at, asked, SECRET), asked, SECRET) == Position((None, "P/1"), ("P/1",))
 
 
 def test_a_cursor_is_good_for_its_query_and_server_only() -> None:
