@@ -25,10 +25,12 @@ PAGES = frozenset(
         Interaction.HISTORY_INSTANCE,
         Interaction.HISTORY_TYPE,
         Interaction.HISTORY_SYSTEM,
+        Interaction.OPERATION,
     }
 )
+READS = frozenset({Interaction.READ, Interaction.VREAD})
 PAGES_IN_FLIGHT = 2
-"""Searches and histories among them: each can be a page of many megabytes."""
+"""Searches, histories, operations and parts of resources among them: each can be many megabytes, or much work."""
 
 
 async def batch(server: Server, request: FhirRequest) -> FhirResponse:
@@ -52,7 +54,7 @@ async def work(
         if isinstance(item, Refused):
             answers[item.position] = bundle_answer.refusal_text(item.error, budget)
             await asyncio.sleep(0)
-        elif item.request.interaction in PAGES:
+        elif item.request.interaction in PAGES or (item.request.interaction in READS and item.request.query):
             async with pages:
                 answers[item.position] = await page_text(server, item.request, budget)
         else:

@@ -19,7 +19,7 @@ from fhir_server.interactions import address
 from fhir_server.model import FhirRequest, Interaction, Json, Pairs, Preconditions, Prefer, frozen
 from fhir_server.threads import HEAVY_BYTES, Threads
 from resources import instants, json_codec, validation
-from resources.outcome import BadRequest, FhirError, Issue, PayloadTooLarge
+from resources.outcome import BadRequest, FhirError, Issue, PayloadTooLarge, UriTooLong
 from resources.registry import RESOURCE_TYPES
 
 CHUNK = 100
@@ -33,6 +33,8 @@ WRITES = frozenset({Interaction.CREATE, Interaction.UPDATE, Interaction.PATCH, I
 CARRIES_BODY = frozenset({Interaction.CREATE, Interaction.UPDATE, Interaction.PATCH})
 
 _HEAD = {"resourceType": "Bundle", "type": "batch"}
+MOST_URL = 64 * 1024
+"""Characters of an entry's url: a long search can have as many."""
 _SOME_REQUEST = {"request": {"method": "GET", "url": "metadata"}}
 _ENTRY = re.compile(r"Bundle\.entry\[(\d+)\]")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:|//")
@@ -233,6 +235,8 @@ def _minimal(handling: str | None) -> Prefer:
 
 def target_of(method: str, url: str, base_url: str) -> tuple[address.Address, Pairs]:
     """The interaction that an entry names, and its parameters. Raises a `FhirError`."""
+    if len(url) > MOST_URL:
+        raise UriTooLong(f"The url of an entry has at most {MOST_URL:,} characters; this one has {len(url):,}.")
     return _target_of_type(method, url) if url in RESOURCE_TYPES else _target_of(method, relative(url, base_url))
 
 

@@ -129,3 +129,10 @@ async def test_a_uuid_that_is_a_full_url_stays_a_uuid(client: httpx.AsyncClient)
     patient, basic = (entry["resource"] for entry in answer.json()["entry"])
     assert basic["extension"][0]["valueUuid"] == name
     assert basic["extension"][1]["valueUri"] == f"Patient/{patient['id']}"
+
+
+async def test_an_entry_whose_url_is_endless_is_refused(client: httpx.AsyncClient) -> None:
+    for url in ("Patient/" * 20_000, "Patient?" + "_id=%41&" * 20_000):
+        batch = {"resourceType": "Bundle", "type": "batch", "entry": [{"request": {"method": "GET", "url": url}}]}
+        answer = (await client.post("", json=batch)).json()
+        assert answer["entry"][0]["response"]["status"].startswith("414")
