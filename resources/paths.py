@@ -16,11 +16,12 @@ from functools import lru_cache
 from typing import Any
 
 from resources import references
+from resources.steps import OversizedExpressionError, check_size
 
 Json = dict[str, Any]
 
-LONGEST = 2_000
-"""Characters of an expression."""
+DEEPEST = 120
+"""Levels of a parsed expression, of which each operator and each step of a chain is one: the library recurses."""
 SECONDS = 0.05
 """CPU time that one expression may take on one resource."""
 REFUSED = frozenset({"matches", "replaceMatches", "repeat", "descendants", "aggregate", "now", "today", "timeOfDay",
@@ -40,14 +41,15 @@ class PathRefusedError(PathError):
 
 
 def check(expression: str) -> None:
-    """Raises PathError for what is no FHIRPath, PathRefusedError for what is not taken."""
+    """Raises PathError for what is no FHIRPath, PathRefusedError for what is not taken, OversizedExpressionError."""
     _compiled(expression)
 
 
 def values(expression: str, resource: Json) -> list[tuple[str, Any]]:
     """The values that `expression` gives for `resource`, in order, each with the name of its FHIR type.
 
-    `resolve()` gives no more than what a reference itself says: type and id. Raises PathError.
+    `resolve()` gives no more than what a reference itself says: type and id. Raises PathError,
+    OversizedExpressionError.
     """
     evaluate = _compiled(expression)
     own = deepcopy(resource)  # the library writes into what it is given
@@ -74,8 +76,7 @@ def _typed(node: Any) -> tuple[str, Any]:
 
 @lru_cache(maxsize=256)
 def _compiled(expression: str) -> Callable[[Json, Json], list[Any]]:
-    if len(expression) > LONGEST:
-        raise PathRefusedError(f"the expression has {len(expression)} characters; at most {LONGEST} are taken")
+    check_size(expression)
     import fhirpathpy  # noqa: PLC0415 - half a second and 30 MB that few servers need
     from fhirpathpy.models import models  # noqa: PLC0415
     from fhirpathpy.parser import parse  # noqa: PLC0415
@@ -92,7 +93,8 @@ def _compiled(expression: str) -> Callable[[Json, Json], list[Any]]:
 
 
 def _check_syntax(expression: str) -> None:
-    """Raises PathError where the library's own reading would mend the expression or stop in the middle of it."""
+    """Raises PathError where the library's own reading would mend the expression or stop in the middle of it, and
+    OversizedExpressionError where it would recurse too deeply."""
     from antlr4 import CommonTokenStream, InputStream, Token  # noqa: PLC0415 - comes with the library
     from antlr4.error.ErrorListener import ErrorListener  # noqa: PLC0415
     from fhirpathpy.parser.generated.FHIRPathLexer import FHIRPathLexer  # noqa: PLC0415
@@ -109,12 +111,19 @@ def _check_syntax(expression: str) -> None:
         reader.removeErrorListeners()
         reader.addErrorListener(Raise())
     try:
-        parser.expression()
-    except RecursionError:
-        raise PathRefusedError("the expression is nested too deeply") from None
+        tree = parser.expression()
+    except RecursionError:  # signs before signs
+        raise OversizedExpressionError("The expression is nested too deeply.") from None
     rest = tokens.LT(1)
     if rest.type != Token.EOF:
         raise PathError(f"it is no FHIRPath: at character {rest.column + 1}, {rest.text!r} is not expected")
+    level, depth = [tree], 0
+    while level:
+        level, depth = [child for node in level for child in getattr(node, "children", None) or ()], depth + 1
+    if depth > DEEPEST:
+        raise OversizedExpressionError(
+            f"The expression is nested too deeply: steps and operators make {depth} levels; {DEEPEST} can be taken."
+        )
 
 
 def _called(node: Json) -> Iterator[str]:

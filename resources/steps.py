@@ -13,6 +13,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
+
+LONGEST: Final = 4_000
+"""Characters of an expression."""
+DEEPEST: Final = 20
+"""Parentheses and brackets inside of one another."""
+MOST_STEPS: Final = 20
+"""Steps of a path: Python nests no more loops than 20."""
 
 
 class UnsupportedExpressionError(ValueError):
@@ -21,6 +29,10 @@ class UnsupportedExpressionError(ValueError):
 
 class UnknownElementError(UnsupportedExpressionError):
     """An expression that names an element that is not there."""
+
+
+class OversizedExpressionError(UnsupportedExpressionError):
+    """An expression that is too long or nested too deeply, in whatever language it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +80,27 @@ Step = Child | As | Item | Where | Resolves | Truth
 Path = tuple[Step, ...]
 
 _TOKENS = re.compile(r"\s*(?:'([^']*)'|(%?\w+)|([|().=\[\]]))")
+_BRACKETS = re.compile(r"'(?:[^'\\]|\\.)*'|[()\[\]]", re.DOTALL)
+"""And texts, in which brackets are none."""
 _TRUTH = re.compile(r"\s*([\w.]+)\.exists\(\) and \1 != false\s*")
 _EXTENSION = re.compile(r"\bextension\(\s*('[^']*')\s*\)")
 _TYPE_NAMES = {"DateTime": "dateTime", "SimpleQuantity": "Quantity"}
 
 
+def check_size(expression: str) -> None:
+    """Raises OversizedExpressionError."""
+    if len(expression) > LONGEST:
+        raise OversizedExpressionError(f"The expression has {len(expression):,} characters; {LONGEST:,} can be taken.")
+    depth = 0
+    for sign in _BRACKETS.findall(expression):
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(sign, 0)
+        if depth > DEEPEST:
+            raise OversizedExpressionError(f"The expression has more than {DEEPEST} brackets inside of one another.")
+
+
 def parse(expression: str) -> tuple[Path, ...]:
     """The alternatives of an expression, each a path of steps. Raises UnsupportedExpressionError."""
+    check_size(expression)
     truth = _TRUTH.fullmatch(expression)
     if truth:
         return ((*(Child(name) for name in truth[1].split(".")), Truth()),)
@@ -101,6 +127,8 @@ class _Parser:
         paths = self._union()
         if self.at != len(self.tokens):
             raise UnsupportedExpressionError(self.expression)
+        if max(map(len, paths)) > MOST_STEPS:
+            raise OversizedExpressionError(f"The expression has a path of more than {MOST_STEPS} steps.")
         return tuple(paths)
 
     def _next_is(self, text: str) -> bool:
@@ -139,7 +167,7 @@ class _Parser:
                 step: Step = self._step()
             elif self._next_is("["):
                 self._take("sign")
-                step = Item(int(self._take("word")))
+                step = self._item()
                 self._take("sign", "]")
             elif self._next_is("as") or self._next_is("is"):
                 self._take("word")
@@ -147,6 +175,12 @@ class _Parser:
             else:
                 return paths
             paths = [(*path, step) for path in paths]
+
+    def _item(self) -> Item:
+        position = self._take("word")
+        if not (position.isascii() and position.isdigit()):
+            raise UnsupportedExpressionError(self.expression)
+        return Item(int(position))
 
     def _as(self, name: str) -> As:
         return As(_TYPE_NAMES.get(name, name))

@@ -18,13 +18,14 @@ from resources.outcome import Issue
 from resources.parameters import BASE, SearchParameter
 from resources.paths import PathError, PathRefusedError
 from resources.registry import RESOURCE_TYPES
-from resources.steps import UnknownElementError, UnsupportedExpressionError
+from resources.steps import OversizedExpressionError, UnknownElementError, UnsupportedExpressionError
 
 TYPE: Final = "SearchParameter"
 ANSWERED_TYPES: Final = frozenset({"date", "number", "quantity", "reference", "string", "token", "uri"})
 """Parameter types that one can define; composite and special need more than an expression."""
 _ABSTRACT: Final = ("Resource", "DomainResource")
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
+_FAULTS: Final = (OversizedExpressionError, PathError, UnknownElementError)
 _HL7_URLS: Final = frozenset(parameter.url for parameter in BASE.all)
 
 
@@ -69,7 +70,7 @@ def _problems(resource: Json) -> Iterator[Issue]:
         _compiled(plain)
     except PathRefusedError:
         return  # a matter of this server's
-    except (PathError, UnknownElementError) as error:
+    except _FAULTS as error:
         yield _issue("expression", str(error))
 
 
@@ -88,7 +89,7 @@ def read(resource: Json) -> Declared:
         return Declared(plain, f"The code {plain.code} has a meaning of its own that this server does not know.")
     try:
         parameter = _compiled(plain)
-    except (PathError, UnknownElementError) as error:
+    except _FAULTS as error:
         return Declared(plain, str(error))
     if not parameter.general:
         found = {leaf.element_type for leaf in _leaves(parameter) if FACES[parameter.type].emitter(leaf) is None}
@@ -112,13 +113,13 @@ def _plain(resource: Json) -> SearchParameter:
 
 
 def _compiled(plain: SearchParameter) -> SearchParameter:
-    """The parameter as it will be extracted: compiled if that can be, else by the FHIRPath engine. Raises PathError,
-    UnknownElementError."""
+    """The parameter as it will be extracted: compiled if that can be, else by the FHIRPath engine. Raises one of
+    _FAULTS."""
     if not plain.expression:
         return plain
     try:
         found = _leaves(plain)
-    except UnknownElementError:
+    except (OversizedExpressionError, UnknownElementError):
         raise
     except UnsupportedExpressionError:
         paths.check(plain.expression)

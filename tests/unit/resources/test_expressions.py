@@ -9,7 +9,16 @@ import pytest
 from resources import expressions, steps
 from resources.parameters import BASE, WORDS, SearchParameter
 from resources.registry import RESOURCE_TYPES
-from resources.steps import As, Child, Item, Resolves, Truth, UnsupportedExpressionError, Where
+from resources.steps import (
+    As,
+    Child,
+    Item,
+    OversizedExpressionError,
+    Resolves,
+    Truth,
+    UnsupportedExpressionError,
+    Where,
+)
 
 
 def values(type_: str, expression: str, resource: dict[str, Any]) -> list[Any]:
@@ -42,11 +51,25 @@ def test_a_union_is_several_paths() -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["", "A.", "A.b.first()", "A.b.where(c > 1)", "A.b and A.c", "A.b.where(c='d'", "A..b"]
+    "expression", ["", "A.", "A.b.first()", "A.b.where(c > 1)", "A.b and A.c", "A.b.where(c='d'", "A..b", "A.b[c]"]
 )
 def test_what_is_outside_of_the_subset_is_refused(expression: str) -> None:
     with pytest.raises(UnsupportedExpressionError):
         steps.parse(expression)
+
+
+@pytest.mark.parametrize(
+    "expression", ["(" * 21 + "A.b" + ")" * 21, "A" + ".b" * 20, "A.b | " * 1_000 + "A.b", "(" * 2_000]
+)
+def test_what_is_too_large_is_refused(expression: str) -> None:
+    with pytest.raises(OversizedExpressionError):
+        steps.parse(expression)
+
+
+def test_what_is_as_large_as_can_be_is_compiled() -> None:
+    deep = "(" * 20 + "Patient" + ".extension" * 18 + ".url" + ")" * 20
+    assert values("Patient", deep, {}) == []
+    assert steps.parse("A.where(b='((((((((((((((((((((((')") == ((Child("A"), Where("b", "(" * 22)),)
 
 
 def test_only_a_component_names_the_resource() -> None:

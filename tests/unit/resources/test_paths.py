@@ -10,6 +10,7 @@ import pytest
 
 from resources import paths
 from resources.paths import PathError, PathRefusedError
+from resources.steps import OversizedExpressionError
 
 PATIENT: dict[str, Any] = {
     "resourceType": "Patient",
@@ -70,12 +71,25 @@ def test_what_is_no_fhirpath_is_refused(expression: str, words: str) -> None:
         "Patient.name.given.matches('(a+)+b')",
         "Patient.repeat(contact)",
         "now() > Patient.birthDate",
-        "(" * 900 + "Patient" + ")" * 900,
-        "Patient.name" + ".where(use = 'official')" * 200,
     ],
 )
 def test_what_could_run_for_ever_or_depends_on_more_than_the_resource_is_not_taken(expression: str) -> None:
     with pytest.raises(PathRefusedError):
+        paths.check(expression)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "(" * 900 + "Patient" + ")" * 900,
+        "Patient.name" + ".first()" * 200,
+        "1" + "+1" * 200,
+        "-" * 900 + "1",
+        f"Patient.name.where(family = '{'a' * 4_000}')",
+    ],
+)
+def test_what_the_library_would_recurse_into_is_too_large(expression: str) -> None:
+    with pytest.raises(OversizedExpressionError):
         paths.check(expression)
 
 
