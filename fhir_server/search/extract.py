@@ -5,26 +5,24 @@ Rule: pure, and total for every valid resource; the compiler and the matcher rea
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from fhir_server.document import entry
-from fhir_server.search import contained, further
+from fhir_server.search import contained, further, uncovered
 from fhir_server.search.sort import scalars
 from fhir_server.search.types import words
 from fhir_server.search.types.faces import FACES
 from fhir_server.search.types.sink import MOST_ENTRIES, Sink
-from resources import expressions, references
+from resources import expressions
 from resources.compartments import COMPARTMENTS
 from resources.expressions import Emitter, Leaf
 from resources.parameters import BASE, WITHOUT_ENTRIES, ParameterSet, united
 
 UNBOUNDED_BYTES = MOST_ENTRIES // 2
 """Texts up to it cannot have too many entries: one takes two bytes at the least."""
-_REFERENCE = re.compile(rb'"reference":"([^"#][^"]*)"')
 
 
 @dataclass(slots=True)  # not frozen: that takes a microsecond of a resource's twenty
@@ -53,6 +51,28 @@ def extract(
     `parameters`: HL7's, and those defined here that are to be found as well. Raises PayloadTooLarge, where `bounded`,
     for more entries than one resource may have.
     """
+    return _extracted(_gather(resource, base_url, parameters, bounded=bounded))
+
+
+def complete(
+    resource: dict[str, Any], text: bytes, base_url: str, parameters: ParameterSet, *, bounded: bool = False
+) -> Extracted:
+    """All entries that are stored beside a resource: also those of what it contains, and of references that no
+    parameter covers.
+
+    `text` is the resource encoded. Raises PayloadTooLarge, where `bounded`, as soon as they are too many.
+    """
+    sink = _gather(resource, base_url, parameters, bounded=bounded and len(text) > UNBOUNDED_BYTES)
+    extracted = _extracted(sink)
+    inner = []
+    if "contained" in resource:
+        inner = [_gather(each, base_url, parameters) for each in contained.held(resource)]
+        _add_contained(extracted, inner)
+    extracted.index += uncovered.entries(resource, text, sink, inner)
+    return extracted
+
+
+def _gather(resource: dict[str, Any], base_url: str, parameters: ParameterSet, *, bounded: bool = False) -> Sink:
     type_ = resource["resourceType"]
     run, sort_keys = _extractor(type_)
     sink = Sink(base_url, resource, sort_keys.copy(), bounded=bounded)
@@ -60,54 +80,29 @@ def extract(
         sink.compartments.append(f"{type_}/{resource['id']}")
     run(resource, sink)
     words.emit(resource, sink, content=parameters.content)
-    compartments, pointed_to = dict.fromkeys(sink.compartments), dict.fromkeys(sink.references)
     if parameters.added:  # they come and go: compartments and integrity rest on HL7's own
-        further.extract(resource, sink, parameters)
+        further.extract(resource, sink.aside(), parameters)
+    return sink
+
+
+def _extracted(sink: Sink) -> Extracted:
     return Extracted(
         index=list(dict.fromkeys(sink.index)),
         ranges=list(sink.ranges),
         sort=sink.sort,
-        compartments=list(compartments),
-        references=list(pointed_to),
+        compartments=list(dict.fromkeys(sink.compartments)),
+        references=list(dict.fromkeys(sink.references)),
         rare=list(dict.fromkeys(sink.rare)),
     )
 
 
-def uncovered(resource: dict[str, Any], text: bytes, covered: Collection[str], base_url: str) -> list[str]:
-    """Entries of the references to resources of this server that are not among `covered` (`Extracted.references`): in
-    extensions, contained resources, and elements without a parameter.
-
-    `text` is the resource encoded: looked through first, since nearly always nothing is left.
-    """
-    if {value.decode() for value in _REFERENCE.findall(text)} <= set(covered):
-        return []
-    parsed = (references.parse(value, base_url) for _, _, value in references.references_in(resource))
-    keys = {reference.key for reference in parsed if reference is not None and reference.key is not None}
-    return [entry.exact(entry.UNCOVERED, key) for key in sorted(keys.difference(covered))]
-
-
-def complete(
-    resource: dict[str, Any], text: bytes, base_url: str, parameters: ParameterSet, *, bounded: bool = False
-) -> Extracted:
-    """All entries that are stored beside a resource: of the parameters, and of references that none covers.
-
-    `text` is the resource encoded. Raises PayloadTooLarge, where `bounded`, as soon as they are too many.
-    """
-    extracted = extract(resource, base_url, parameters, bounded=bounded and len(text) > UNBOUNDED_BYTES)
-    if "contained" in resource:
-        _add_contained(extracted, resource, base_url, parameters)
-    extracted.index.extend(uncovered(resource, text, extracted.references, base_url))
-    return extracted
-
-
-def _add_contained(extracted: Extracted, resource: dict[str, Any], base_url: str, parameters: ParameterSet) -> None:
+def _add_contained(extracted: Extracted, inner: list[Sink]) -> None:
     """Add the entries of what a resource contains."""
     texts: dict[str, None] = {}
-    for each in contained.held(resource):
-        inner = extract(each, base_url, parameters)
-        here = entry.exact(each["resourceType"], each["id"])
-        texts.update(dict.fromkeys(map(entry.of_contained, [here, *inner.index, *inner.rare])))
-        extracted.ranges.extend(found | {"k": entry.of_contained(found["k"])} for found in inner.ranges)
+    for each in inner:
+        here = entry.exact(each.resource["resourceType"], each.resource["id"])
+        texts.update(dict.fromkeys(map(entry.of_contained, [here, *each.index, *each.rare])))
+        extracted.ranges.extend(found | {"k": entry.of_contained(found["k"])} for found in each.ranges)
     extracted.rare.extend(texts)
 
 
@@ -119,8 +114,11 @@ def _extractor(type_: str) -> tuple[Callable[[dict[str, Any], Sink], None], dict
         for parameter in BASE.searchable(type_)
         if parameter.code not in WITHOUT_ENTRIES and united(parameter) == (parameter,)
     ]
+    parameters.append(uncovered.parameter(type_, parameters))
     return expressions.extractor(type_, parameters, _emitter), dict.fromkeys(scalars(type_).values())
 
 
 def _emitter(leaf: Leaf) -> Emitter | None:
+    if leaf.parameter.code == entry.UNCOVERED:
+        return uncovered.emit
     return FACES[leaf.parameter.type].emitter(leaf)

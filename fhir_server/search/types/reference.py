@@ -120,17 +120,17 @@ def _reference(leaf: Leaf) -> Emitter:
     compartments = compartments_of(leaf.type, leaf.parameter.code)
 
     def emit(sink: Sink, held: dict[str, Any]) -> None:
-        text = held.get("reference")
-        if text is not None:
-            type_, target, entries = _entries(key, text, sink.base_url)
-            sink.index.extend(entries)
+        if "reference" in held:
+            type_, forms = reference_forms(held["reference"], sink.base_url)
+            for form in forms:
+                sink.index.append(entry.exact(key, form))
+            target = sink.holders[id(held)] = None if type_ is None else forms[0]
             if target is not None:
                 sink.references.append(target)
                 if type_ in compartments:
                     sink.compartments.append(target)
-        identifier = held.get("identifier")
-        if identifier is not None:
-            of_identifier(sink, identifier)
+        if "identifier" in held:
+            of_identifier(sink, held["identifier"])
 
     return emit
 
@@ -139,19 +139,12 @@ def _canonical(leaf: Leaf) -> Emitter:
     key = leaf.key
 
     def emit(sink: Sink, held: str) -> None:
-        _, target, entries = _entries(key, held, sink.base_url)
-        sink.index.extend(entries)
-        if target is not None:
-            sink.references.append(target)
+        type_, forms = reference_forms(held, sink.base_url)
+        sink.index += [entry.exact(key, form) for form in forms]
+        if type_ is not None:
+            sink.references.append(forms[0])
 
     return emit
-
-
-@lru_cache(maxsize=16384)  # the same patients and encounters, again and again
-def _entries(key: str, text: str, base_url: str) -> tuple[str | None, str | None, tuple[str, ...]]:
-    """Of a reference: type and key of the resource of this server that it names, if it does, and its entries."""
-    type_, forms = reference_forms(text, base_url)
-    return type_, None if type_ is None else forms[0], tuple(entry.exact(key, form) for form in forms)
 
 
 def _resource(leaf: Leaf) -> Emitter:
@@ -168,6 +161,9 @@ def _resource(leaf: Leaf) -> Emitter:
 def reference_forms(reference: str, base_url: str) -> tuple[str | None, tuple[str, ...]]:
     """The type that a reference to a resource here names, else None, and the forms that it can be found by: without
     version, and with it where there is one. A fragment has no form."""
+    type_, _, id_ = reference.partition("/")
+    if type_ in RESOURCE_TYPES and ID.fullmatch(id_):  # nearly all
+        return type_, (reference,)
     parsed = references.parse(reference, base_url)
     if parsed is None:
         return None, (reference,)

@@ -40,9 +40,12 @@ class Bounded(list[T]):
 
 
 class Sink:
-    """The entries of one resource in the making; `bounded` where they might be too many."""
+    """The entries of one resource in the making; `bounded` where they might be too many.
 
-    __slots__ = ("base_url", "compartments", "index", "ranges", "rare", "references", "resource", "sort")
+    `holders`: the identity of each Reference that was passed → the resource of this server that it names, if it does.
+    """
+
+    __slots__ = ("base_url", "compartments", "holders", "index", "ranges", "rare", "references", "resource", "sort")
 
     def __init__(
         self,
@@ -57,9 +60,16 @@ class Sink:
         self.index: list[str] = Bounded() if bounded else []
         self.rare: list[str] = Bounded() if bounded else []
         self.ranges: list[dict[str, Any]] = Bounded() if bounded else []
-        self.sort: dict[str, str | float | None] = sort or {}
+        self.sort: dict[str, str | float | None] = {} if sort is None else sort
         self.compartments: list[str] = []
         self.references: list[str] = []
+        self.holders: dict[int, str | None] = {}
+
+    def aside(self) -> Self:
+        """Another, whose entries are this one's, and whose references and compartments lead nowhere."""
+        other = type(self)(self.base_url, self.resource, self.sort)
+        other.index, other.rare, other.ranges = self.index, self.rare, self.ranges
+        return other
 
     def least(self, name: str, value: str | float) -> None:
         """Keep the least of the values of a sort key."""

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from fhir_server.search import sort
-from fhir_server.search.extract import Extracted, extract, uncovered
+from fhir_server.search import sort, uncovered
+from fhir_server.search.extract import Extracted, complete, extract
 from fhir_server.search.types.faces import FACES
 from resources import expressions, json_codec
-from resources.parameters import BASE, SEARCHABLE_TYPES, WITHOUT_ENTRIES
-from resources.registry import RESOURCE_TYPES
+from resources.parameters import BASE, SEARCHABLE_TYPES, WITHOUT_ENTRIES, SearchParameter
+from resources.registry import RESOURCE_TYPES, STRUCTURES
 
 BASE_URL = "http://here.example/fhir"
 
@@ -125,6 +125,8 @@ def test_principal_dates() -> None:
         ({"subject": {"reference": "Patient/1"}}, []),
         ({"subject": {"reference": "Patient/1/_history/2"}}, []),
         ({"assigner": {"reference": "#c"}}, []),
+        ({"identifier": [{"assigner": {"reference": "Organization/1"}}]}, ["*|Organization/1"]),
+        ({"subject": {"reference": "Patient/1"}, "note": [{"text": '"reference":"Patient/2"'}]}, []),
         ({"extension": [{"url": "http://x.test/e", "valueReference": {"reference": "Patient/1"}}]}, ["*|Patient/1"]),
         (
             {
@@ -143,5 +145,47 @@ def test_references_that_no_parameter_covers_have_entries_of_their_own(
     member: dict[str, Any], entries: list[str]
 ) -> None:
     flag = {"resourceType": "Flag", "id": "1", **member}
-    covered = extract(flag, BASE_URL).references
-    assert uncovered(flag, json_codec.encode(flag), covered, BASE_URL) == entries
+    found = complete(flag, json_codec.encode(flag), BASE_URL, BASE)
+    assert [text for text in found.index if text.startswith("*|")] == entries
+
+
+@pytest.mark.parametrize(
+    ("resource", "entries"),
+    [
+        (
+            {"resourceType": "Immunization", "id": "1", "encounter": {"reference": "Encounter/1"}},
+            ["*|Encounter/1"],
+        ),
+        (
+            {
+                "resourceType": "Claim",
+                "id": "1",
+                "patient": {"reference": "Patient/1"},
+                "diagnosis": [{"diagnosisReference": {"reference": f"{BASE_URL}/Condition/1"}}, {"sequence": 2}],
+                "insurance": [{"coverage": {"reference": "Coverage/1"}}, {"coverage": {"reference": "Patient/1"}}],
+            },
+            ["*|Condition/1", "*|Coverage/1"],
+        ),
+        (
+            {
+                "resourceType": "Bundle",
+                "id": "1",
+                "entry": [{"resource": {"resourceType": "Flag", "subject": {"reference": "Patient/1"}}}],
+            },
+            [],
+        ),
+    ],
+)
+def test_references_in_elements_without_a_parameter_have_entries_too(
+    resource: dict[str, Any], entries: list[str]
+) -> None:
+    found = complete(resource, json_codec.encode(resource), BASE_URL, BASE)
+    assert [text for text in found.index if text.startswith("*|")] == entries
+
+
+@pytest.mark.parametrize("type_", sorted(RESOURCE_TYPES))
+def test_the_walk_passes_every_reference_outside_of_data_types(type_: str) -> None:
+    none: list[SearchParameter] = []
+    passed = {leaf.path for leaf in expressions.leaves(type_, uncovered.parameter(type_, none))}
+    own = {(name,) for name, element in STRUCTURES[type_].elements.items() if "Reference" in element.types}
+    assert own <= passed
