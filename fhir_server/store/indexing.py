@@ -85,8 +85,8 @@ class Indexer:
             return False
         if await self._settle(stored, known):
             return True
-        if any(each.state is State.FAILED and each.written is not None for each in stored.lives):
-            return False  # somebody may still answer it; nothing is reindexed without it
+        if any(each.waits_for_all and each.written is not None for each in stored.lives):
+            return False  # somebody may still answer it; nothing is reindexed before all know better
         return await self._reindex(stored, known)
 
     async def _reconcile(self, stored: Stored) -> None:
@@ -153,13 +153,21 @@ class Indexer:
         walk = stored.walk or await self._next_walk(stored, known)
         if walk is None:
             return await self._finish_upgrade(stored)
+        if stored.walk and not walk.upgrade and not any(map(walk.is_for, stored.lives)):
+            await self._change(stored, [], end_walk=True)  # all that it was for were retired or defined anew
+            return True
         written = life.written(stored.lives)
         if written != self._parameters.added:
             self._parameters = ParameterSet(written, beside=self._base)
         work = Reindexing(self._db, self.lease, self._parameters, self._base_url)
         try:
             if await reindex.step(ACCESS, work, walk) is None:
-                sampled = await reindex.verify(ACCESS, work, walk)
+                coming = {
+                    each.written.code
+                    for each in stored.lives
+                    if each.written is not None and walk.type in each.pending and not walk.is_for(each)
+                }
+                sampled = await reindex.verify(ACCESS, work, walk, coming)
                 await self._end_walk(stored, walk, sampled)
         except ExtractionError as error:
             await self._fail(stored, error)
@@ -174,12 +182,12 @@ class Indexer:
         if not types:
             return None
         type_ = types[0]
-        serves = tuple((each.id, each.version) for each in ready if type_ in each.pending)
+        serves = tuple((each.id, each.revision) for each in ready if type_ in each.pending)
         return Walk(type_, serves, type_ in outdated, await reindex.total(ACCESS, self._db, type_))
 
     async def _end_walk(self, stored: Stored, walk: Walk, sampled: int) -> None:
         """The type is done, for the lives that the walk was for and are still the same."""
-        served = [each for each in stored.lives if (each.id, each.version) in walk.serves and each.is_being_reindexed]
+        served = [each for each in stored.lives if walk.is_for(each)]
         changed = [life.reindexed(each, walk.type, walk.done, sampled) for each in served]
         facts: dict[str, Any] = {}
         if walk.upgrade:
@@ -200,10 +208,15 @@ class Indexer:
         await self._change(stored, failed)
 
     async def _disagree(self, stored: Stored, walk: Walk, error: DisagreementError) -> None:
-        """What a sample contradicts is not answered; the entries of HL7's own parameters are made once more."""
+        """What a sample contradicts is not answered; the entries of HL7's own parameters are made once more. What is
+        retiring has been removed."""
         logger.error("reindexing of %s not confirmed", walk.type)
-        served = [each for each in stored.lives if (each.id, each.version) in walk.serves]
-        await self._change(stored, [life.failed(each, str(error)) for each in served], end_walk=True)
+        changed = [
+            life.failed(each, str(error)) if each.written is not None else life.reindexed(each, walk.type, walk.done, 0)
+            for each in stored.lives
+            if walk.is_for(each)
+        ]
+        await self._change(stored, changed, end_walk=True)
 
     async def _change(
         self, stored: Stored, changed: Sequence[Life], gone: Sequence[str] = (), *, end_walk: bool = False, **facts: Any

@@ -59,9 +59,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """The reindexing of one type under way: for the lives with the ids `serves` (and their versions), or, with
-    `upgrade`, for the version of entries. All up to the key `position` (`Patient/1`) are done; `sample` are some of
-    them, each as likely as another."""
+    """The reindexing of one type under way: for the lives with the ids `serves` (as they were under these revisions:
+    one that is retired or defined anew meanwhile is not served any more), or, with `upgrade`, for the version of
+    entries. All up to the key `position` (`Patient/1`) are done; `sample` are some of them, each as likely as another.
+    """
 
     type: str
     serves: tuple[tuple[str, int], ...]
@@ -70,6 +71,10 @@ class Walk:
     done: int = 0
     position: str = ""
     sample: tuple[str, ...] = ()
+
+    def is_for(self, life: Life) -> bool:
+        """Whether it serves this life, as it is now."""
+        return (life.id, life.revision) in self.serves
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class Stored:
 
     def done(self, life: Life) -> int:
         """How many resources have been reindexed for a life."""
-        if self.walk is not None and (life.id, life.version) in self.walk.serves:
+        if self.walk is not None and self.walk.is_for(life):
             return life.done + self.walk.done
         return life.done
 
@@ -204,7 +209,7 @@ async def _facts(db: Database) -> Facts:
 
 
 def _walk(document: Document) -> Walk:
-    serves = tuple((id_, version) for id_, version in document["serves"])
+    serves = tuple((id_, revision) for id_, revision in document["serves"])
     return Walk(**{**document, "serves": serves, "sample": tuple(document["sample"])})
 
 

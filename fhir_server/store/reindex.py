@@ -14,6 +14,7 @@ import random
 import re
 import time
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -102,8 +103,9 @@ async def step(access: Access, work: Reindexing, walk: Walk) -> Walk | None:
     return after
 
 
-async def verify(access: Access, work: Reindexing, walk: Walk) -> int:
-    """Extract the sample of a walk again, and the resources written last; how many these were.
+async def verify(access: Access, work: Reindexing, walk: Walk, coming: AbstractSet[str] = frozenset()) -> int:
+    """Extract the sample of a walk again, and the resources written last; how many these were. `coming` are the codes
+    of parameters that are written already while their own walk over the type is still to come: not all have these.
 
     Raises DisagreementError, ExtractionError, Unavailable.
     """
@@ -114,13 +116,14 @@ async def verify(access: Access, work: Reindexing, walk: Walk) -> int:
             {layout.TYPE: walk.type}, _PROJECTION, sort=[(layout.UPDATED, -1)], hint="tU", limit=SAMPLE
         )
         rows += (await take(last, SAMPLE))[0]
+    codes = work.parameters.for_type(walk.type).keys() - coming
     unlike = []
     present = {row[layout.ID]: row for row in rows if layout.TEXT in row}
     for number, (key, row) in enumerate(present.items()):
         if number % TURN == 0:
             await asyncio.sleep(0)
         extracted = _extracted(work, row)
-        if extracted is not None and not _agrees(row, extracted, walk.type, work.parameters):
+        if extracted is not None and not _agrees(row, extracted, codes):
             unlike.append(key)
     if unlike:
         raise DisagreementError(
@@ -213,14 +216,12 @@ def _after(walk: Walk, rows: list[Document]) -> Walk:
     return replace(walk, done=walk.done + len(rows), position=rows[-1][layout.ID], sample=tuple(sample))
 
 
-def _agrees(row: Document, extracted: Extracted, type_: str, parameters: ParameterSet) -> bool:
-    """Whether a resource has the entries that it should; what parameters left that are no longer written is no
-    matter."""
-    codes = parameters.for_type(type_).keys()
+def _agrees(row: Document, extracted: Extracted, codes: AbstractSet[str]) -> bool:
+    """Whether a resource has the entries that it should of these parameters; what others left is no matter."""
     return _known(row, codes) == _known(_derived(extracted), codes)
 
 
-def _known(fields: Mapping[str, Any], codes: Any) -> list[Any]:
+def _known(fields: Mapping[str, Any], codes: AbstractSet[str]) -> list[Any]:
     def is_known(key: str) -> bool:
         match = _CODE.match(key)
         return match is None or match[1] in codes

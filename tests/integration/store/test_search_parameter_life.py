@@ -279,6 +279,49 @@ async def test_another_definition_goes_through_the_life_again(process: Process) 
     assert left == 0
 
 
+async def test_one_that_comes_while_another_is_indexed_waits_for_its_own_walk(process: Process) -> None:
+    await patients(process, reindex.BATCH + 50)
+    await create(process, definition())
+    await process.lead(walked)
+    await create(process, definition("sex", expression="Patient.gender"))
+    stored = await process.lead(is_in(State.SEARCHABLE))
+    assert is_in(State.INDEXING, "sex")(stored)
+    await process.lead(is_in(State.SEARCHABLE, "sex"))
+    assert len(await process.found("Patient", eyes="blue")) == 50
+    assert len(await process.found("Patient", sex="other")) == reindex.BATCH + 50
+
+
+@pytest.mark.parametrize("another", [True, False])
+async def test_one_that_is_retired_while_it_is_indexed_is_gone_with_its_entries(
+    process: Process, another: bool
+) -> None:
+    await patients(process, reindex.BATCH + 50)
+    version = await create(process, definition())
+    await process.lead(walked)
+    if another:
+        await create(process, definition("sex", expression="Patient.gender"))
+        await process.lead(is_in(State.INDEXING, "sex"))
+    await commit(process.committer, Change("DELETE", "SearchParameter", "eyes", version, None))
+    await process.lead(is_in(State.RETIRING))
+    await process.lead(lambda stored: all(life.id != "eyes" for life in stored.lives))
+    left = await process.db.resources.count_documents({layout.INDEX: {"$regex": r"^Patient\.eyes"}})
+    assert left == 0
+    if another:
+        await process.lead(is_in(State.SEARCHABLE, "sex"))
+    await create(process, definition("again", code="eyes"))
+
+
+async def test_a_sample_that_disagrees_does_not_keep_what_is_retired(process: Process) -> None:
+    await patients(process, 3)
+    version = await create(process, definition())
+    await process.lead(is_in(State.SEARCHABLE))
+    await commit(process.committer, Change("DELETE", "SearchParameter", "eyes", version, None))
+    stored = await process.lead(walked)
+    assert stored.walk is not None
+    await process.db.resources.update_one({layout.ID: "Patient/p1"}, {"$pull": {layout.INDEX: {"$regex": "gender"}}})
+    await process.lead(lambda stored: not stored.lives)
+
+
 async def test_after_an_upgrade_all_is_made_anew_while_reads_go_on(process: Process) -> None:
     before = await patients(process, 3)
     old = {layout.INDEX: ["Patient.gender|an older form"], layout.RANGES: [], layout.SORT: {}}
