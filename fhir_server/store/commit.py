@@ -171,7 +171,7 @@ async def _chunks(drafts: Sequence[Draft], threads: Threads) -> AsyncIterator[li
         fresh += len(open_)
         size = sum(len(draft.text or b"") for draft in open_)
         for encoded in await threads.sized(size, encoding.encode, turn):
-            size = len(encoded.document.raw)
+            size = max(len(one.raw) for one in (encoded.document, encoded.superseded) if one is not None)
             if chunk and filled + size > CHUNK_BYTES:
                 yield chunk
                 chunk, filled = [], 0

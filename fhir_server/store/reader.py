@@ -25,6 +25,7 @@ from fhir_server.search.tree import Expr
 from fhir_server.store import grouped, links, ordered, planning
 from fhir_server.store.database import Database, Document, translated
 from fhir_server.store.rows import PAGE_BYTES, SEARCH_MILLISECONDS, Page, merged, page_of, take
+from resources.outcome import Unprocessable
 
 MANY_KEYS: Final = 1_000
 """Keys in one query."""
@@ -101,9 +102,15 @@ async def matching_within(
     access: Access, db: Database, session: AsyncClientSession | None, type_: str, tree: Expr, *, most: int
 ) -> tuple[Version, ...]:
     """The same inside a transaction, for conditions and guards; raises the driver's errors, which say whether the
-    transaction can be tried again."""
+    transaction can be tried again, and Unprocessable where the resources are too large together."""
     resolved = await planning.resolved(access, db, restrict(tree, type_, access.limit), session)
-    return (await _page(db, compiling.unordered(resolved, most), session, whole=True)).versions
+    page = await _page(db, compiling.unordered(resolved, most), session, whole=True)
+    if page.next is not None and len(page.versions) <= most:
+        raise Unprocessable(
+            f"The criteria match more than {PAGE_BYTES // 1024 // 1024} MiB of {type_} resources: narrow them.",
+            code="too-costly",
+        )
+    return page.versions
 
 
 async def leading_on(

@@ -44,3 +44,34 @@ async def test_updates_that_come_between_are_deleted_too(client: httpx.AsyncClie
 async def test_the_capability_statement_says_so(client: httpx.AsyncClient) -> None:
     statement = (await client.get("metadata")).json()
     assert {resource["conditionalDelete"] for resource in statement["rest"][0]["resource"]} == {"multiple"}
+
+
+async def test_large_matches_are_deleted_all_or_none(client: httpx.AsyncClient) -> None:
+    large = [{"url": "http://large", "valueString": "x" * 600_000}] * 2
+
+    async def put(number: int, mark: str) -> None:
+        basic = {"resourceType": "Basic", "id": f"{mark}-{number}", "code": {"text": "x"}, "extension": large}
+        basic["identifier"] = [{"value": mark}]
+        assert (await client.put(f"Basic/{mark}-{number}", json=basic, timeout=60)).status_code == 201
+
+    for mark, count in (("few", 25), ("many", 50)):
+        for number in range(count):
+            await put(number, mark)
+    assert (await client.delete("Basic", params={"identifier": "few"}, timeout=60)).status_code == 200
+    refused = await client.delete("Basic", params={"identifier": "many"}, timeout=60)
+    assert refused.status_code == 422
+    assert "narrow" in refused.json()["issue"][0]["diagnostics"]
+    left = [(await client.get("Basic", params={"identifier": mark, "_summary": "count"})).json()["total"]
+            for mark in ("few", "many")]  # fmt: skip
+    assert left == [0, 50]
+
+
+async def test_a_transaction_deletes_more_than_a_message_holds(client: httpx.AsyncClient) -> None:
+    large = [{"url": "http://large", "valueString": "y" * 600_000}] * 2
+    for number in range(50):
+        basic = {"resourceType": "Basic", "id": f"big-{number}", "code": {"text": "x"}, "extension": large}
+        assert (await client.put(f"Basic/big-{number}", json=basic, timeout=60)).status_code == 201
+    entries = [{"request": {"method": "DELETE", "url": f"Basic/big-{number}"}} for number in range(50)]
+    answer = await client.post("", json={"resourceType": "Bundle", "type": "transaction", "entry": entries}, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert (await client.get("Basic/big-49")).status_code == 410
