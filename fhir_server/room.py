@@ -64,7 +64,7 @@ class Room:
 
 
 class Share:
-    """What one request holds of a room, which grows as its body comes. A body of up to `FREE` bytes needs none."""
+    """What one request holds of a room, which grows as its body comes. Up to `FREE` bytes need none."""
 
     __slots__ = ("_held", "_room")
 

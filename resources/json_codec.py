@@ -136,6 +136,12 @@ def decode(raw: bytes) -> Any:
     return value
 
 
+def weight(raw: bytes) -> int:
+    """About how many bytes of memory a JSON text takes as value and text, told by counting marks: never much less."""
+    marks = 250 * raw.count(b"{") + 90 * raw.count(b"[") + 80 * raw.count(b",")
+    return marks + (len(raw) if raw.isascii() else 4 * len(raw))
+
+
 def _check_values(raw: bytes) -> None:
     """Raises PayloadTooLarge. Commas in texts count too: none but tables have so many."""
     if len(raw) <= _FEW_VALUES:

@@ -52,6 +52,11 @@ def decode(raw: bytes) -> Json:
     return reader.result
 
 
+def weight(raw: bytes) -> int:
+    """About how many bytes of memory an XML document takes as resource and text, told by its tags: never much less."""
+    return 250 * raw.count(b"<") + (len(raw) if raw.isascii() else 4 * len(raw))
+
+
 def _syntax(error: expat.ExpatError) -> str:
     words = expat.ErrorString(error.code)
     if error.code == expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]:

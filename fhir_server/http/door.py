@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 LARGE_BODIES = 2
 """Of the largest size, so many are held in memory at a time: decoded, one takes ten times its size."""
+DECODED_BYTES = 512 * 1024 * 1024
+"""Bodies together as they are decoded, by estimate: one that is small to send may be large in memory."""
 ANSWERS_BYTES = 256 * 1024 * 1024
 """Large answers together that are being sent: what clients do not take is held here."""
 LARGE_ANSWER = 1024 * 1024
@@ -55,6 +57,7 @@ class Door:
         self.settings = settings
         self.threads = threads
         self.bodies = Room(LARGE_BODIES * settings.max_bundle_bytes)
+        self.decoded = Room(DECODED_BYTES)
         self.answers = Room(ANSWERS_BYTES)
         self.server: Server | None = None
 
@@ -108,9 +111,9 @@ class Door:
     ) -> Rendered:
         if self.server is None:
             raise Unavailable("The server is waiting for its database.")
-        share = Share(self.bodies)
+        share, decoded = Share(self.bodies), Share(self.decoded)
         try:
-            means = parse.Means(self.threads, share)
+            means = parse.Means(self.threads, share, decoded)
             request, representation = await parse.parse(scope, headers, receive, self.settings, request_id, means)
             if request.interaction in _BOUNDED:
                 response = await self._in_time(self.server, request)
@@ -118,6 +121,7 @@ class Door:
                 response = await dispatch(self.server, request)
             return await render.render(response, representation, request_id, self.threads)
         finally:
+            decoded.release()
             share.release()
 
     async def _in_time(self, server: Server, request: FhirRequest) -> FhirResponse:

@@ -7,7 +7,7 @@ never guessed at. See https://hl7.org/fhir/R4/http.html.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from fhir_server.http import headers as reading
 from fhir_server.http import limits, negotiate
@@ -23,11 +23,16 @@ from fhir_server.threads import Threads
 from resources import json_codec, xml_codec
 from resources.outcome import BadRequest, FhirError, NotAcceptable, UnsupportedMediaType, UriTooLong
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 PREFIX = "/fhir"
 """Where the service stands on this server, whatever the base url says that a gateway shows to the world."""
 THREAD_FROM = 128 * 1024
 """Bytes from which a body is decoded in a thread, so that other requests need not wait for it: below, a few hundredths
 of a second."""
+WEIGHED_FROM = 8 * 1024
+"""Bytes from which a body is weighed: below, even one of empty objects takes less than needs room (`Share.FREE`)."""
 MAX_TARGET = 32 * 1024
 """Bytes of path and query; a longer search goes by POST to `_search`."""
 MAX_FORM = 1024 * 1024
@@ -45,10 +50,11 @@ _BODIES: Mapping[Interaction, tuple[str, ...]] = {
 
 @frozen
 class Means:
-    """What reading a request may use: threads, and the request's share of the room for bodies."""
+    """What reading a request may use: threads, and its shares of the room for bodies as they come and as decoded."""
 
     threads: Threads
     share: Share
+    decoded: Share
 
 
 async def parse(
@@ -174,13 +180,24 @@ async def _body(
     limit = settings.max_bundle_bytes if where.interaction is Interaction.BUNDLE else settings.max_body_bytes
     body = await limits.read(receive, headers, limit, settings.body_timeout_seconds, means.share)
     decode = xml_codec.decode if kind == FHIR_XML else json_codec.decode
-    if body.size < THREAD_FROM:
+    if body.size < WEIGHED_FROM:
         return decode(body.text()), None, body.size
-    return await means.threads.heavy(_decoded, body, decode), None, body.size
+    weigh = xml_codec.weight if kind == FHIR_XML else json_codec.weight
+    return await _decoded(body, weigh, decode, means, settings.body_timeout_seconds), None, body.size
 
 
-def _decoded(body: limits.Body, decode: Callable[[bytes], Any]) -> Any:
-    return decode(body.text())
+async def _decoded(
+    body: limits.Body, weigh: Callable[[bytes], int], decode: Callable[[bytes], Any], means: Means, patience: float
+) -> Any:
+    """What `decode` makes of the body, as soon as there is room for it. Raises as that does, and Unavailable."""
+    run = means.threads.heavy if body.size >= THREAD_FROM else _here
+    text = await run(body.text) if body.packed else body.raw
+    await means.decoded.grow(await run(weigh, text), patience)
+    return await run(decode, text)
+
+
+async def _here(work: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
+    return work(*arguments, **named)
 
 
 def _binary(header: str, headers: Headers, receive: Receive, settings: Settings) -> Content | None:

@@ -35,7 +35,7 @@ BODIES = st.binary(max_size=30) | st.sampled_from(
     [b'{"resourceType":"Patient"}', b"[]", b"a=b&c", b"<Patient xmlns='http://hl7.org/fhir'/>", b"<!DOCTYPE a []>"]
 )
 SETTINGS = Settings(mongodb_uri="mongodb://127.0.0.1:9/")
-MEANS = parse.Means(Threads(), Share(Room(1)))
+MEANS = parse.Means(Threads(), Share(Room(1)), Share(Room(1)))
 
 
 def bringing(body: bytes) -> Callable[[], Awaitable[dict[str, Any]]]:
