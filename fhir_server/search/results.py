@@ -24,6 +24,7 @@ MOST_INCLUDES = 30
 
 
 def _count(reading: Reading, text: str) -> None:
+    _once(reading, "_count")
     if not (text.isascii() and text.isdigit() and len(text) <= 12):
         raise BadRequest(f"Parameter _count={text[:40]}: a number of at least 0 is expected")
     reading.count = min(int(text), reading.max_count)
@@ -44,6 +45,7 @@ def _explain(reading: Reading, text: str) -> None:
 
 
 def _total(reading: Reading, text: str) -> None:
+    _once(reading, "_total")
     if text not in ("none", "estimate", "accurate"):
         raise BadRequest(f"Parameter _total={text[:40]}: none, estimate or accurate is expected")
     reading.total = text

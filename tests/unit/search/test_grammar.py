@@ -87,6 +87,12 @@ def test_count_is_capped(text: str, count: int) -> None:
     assert query.applied == (("_count", str(count)),)
 
 
+@pytest.mark.parametrize(("name", "values"), [("_count", ("2", "3")), ("_total", ("none", "accurate"))])
+def test_how_many_can_be_said_once(name: str, values: tuple[str, str]) -> None:
+    with pytest.raises(BadRequest, match=f"{name} is there twice"):
+        parse([(name, value) for value in values])
+
+
 def test_summary_count_has_no_rows() -> None:
     assert parse([("_summary", "count")]).count == 0
 
