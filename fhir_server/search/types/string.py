@@ -84,10 +84,10 @@ def emitter(leaf: Leaf) -> Emitter | None:
     scalar = sort.scalars(leaf.type).get(leaf.parameter.code)
 
     def one(sink: Sink, text: str) -> None:
-        folded = fold(text)
-        sink.index.append(entry.text(key, folded, text))
+        made, sorted_by = (_written if len(text) <= _LONGEST_CACHED else _written.__wrapped__)(key, text)
+        sink.index.append(made)
         if scalar is not None:
-            sink.least(scalar, folded[:_SORTED])
+            sink.least(scalar, sorted_by)
 
     take = sounds.emitter(key) if leaf.parameter.code == sounds.CODE else one
     if leaf.element_type in PARTS:
@@ -97,6 +97,15 @@ def emitter(leaf: Leaf) -> Emitter | None:
 
 _SORTED = 60
 """So many characters decide the order."""
+_LONGEST_CACHED = 100
+"""Characters of a text: the cache must not grow by what somebody sends."""
+
+
+@lru_cache(maxsize=8192)  # names and places are few
+def _written(key: str, text: str) -> tuple[str, str]:
+    """The entry of a text, and what it is sorted by."""
+    folded = fold(text)
+    return entry.text(key, folded, text), folded[:_SORTED]
 
 
 def _of_parts(one: Callable[[Sink, str], None], parts: tuple[str, ...]) -> Emitter:

@@ -248,11 +248,11 @@ def _coding(leaf: Leaf) -> Emitter:
     return emit
 
 
-def entries(key: str, coding: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The entries of a coding, and those of them that are seldom asked for."""
+def entries(key: str, coding: dict[str, Any], text: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The entries of a coding, and those of them that are seldom asked for; `text` are the words beside it."""
     system, code, display = coding.get("system", ""), coding.get("code", ""), coding.get("display", "")
-    short = len(system) + len(code) + len(display) <= _LONGEST_CACHED
-    return (_cached_entries if short else _cached_entries.__wrapped__)(key, system, code, display)
+    short = len(system) + len(code) + len(display) + len(text) <= _LONGEST_CACHED
+    return (_cached_entries if short else _cached_entries.__wrapped__)(key, system, code, display, text)
 
 
 _LONGEST_CACHED = 400
@@ -260,12 +260,11 @@ _LONGEST_CACHED = 400
 
 
 @lru_cache(maxsize=16384)  # a hospital's codes are few
-def _cached_entries(key: str, system: str, code: str, display: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    rare = []
-    if system:
-        rare.append(entry.exact(entry.system_key(key), system))
-    if display:
-        rare.append(_text_entry(key, display))
+def _cached_entries(
+    key: str, system: str, code: str, display: str = "", text: str = ""
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    rare = [entry.exact(entry.system_key(key), system)] if system else []
+    rare += [_text_entry(key, words) for words in (display, text) if words]
     return (entry.token(key, code.casefold(), system),) if code else (), tuple(rare)
 
 
@@ -274,16 +273,20 @@ def _text_entry(key: str, text: str) -> str:
 
 
 def _codeable(leaf: Leaf) -> Emitter:
-    one = _coding(leaf)
     key = leaf.key
 
     def emit(sink: Sink, held: dict[str, Any]) -> None:
-        for coding in held.get("coding", ()):
-            one(sink, coding)
-        if (text := held.get("text")) is not None:
-            sink.rare.append(_text_entry(key, text))
+        text = held.get("text", "")
+        for coding in held.get("coding", _UNCODED):
+            found, rare = entries(key, coding, text)
+            sink.index += found
+            sink.rare += rare
 
     return emit
+
+
+_UNCODED: tuple[dict[str, Any], ...] = ({},)
+"""What a concept of words alone has for codings."""
 
 
 def _contact(leaf: Leaf) -> Emitter:
@@ -327,7 +330,7 @@ def _code(leaf: Leaf) -> Emitter:
 
     def emit(sink: Sink, held: str) -> None:
         system = systems.get(held, "")
-        found, rare = _cached_entries(key, system, held, "")
+        found, rare = _cached_entries(key, system, held)
         sink.index += found
         if not implied:
             sink.rare += rare
