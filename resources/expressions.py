@@ -266,7 +266,8 @@ def _guard(leaf: Leaf, variable: str) -> str:
 def _condition(condition: Where | Resolves, variable: str) -> str:
     if isinstance(condition, Where):
         return f"{variable}.get({condition.member!r}) == {condition.text!r}"
-    return f"refers_to({variable}, {condition.type!r})"
+    here = f"({variable}.get('reference') or '').startswith({condition.type + '/'!r})"  # nearly always
+    return f"{here} or refers_to({variable}, {condition.type!r})"
 
 
 def refers_to(reference: dict[str, Any], type_: str) -> bool:

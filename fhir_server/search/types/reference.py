@@ -6,13 +6,14 @@ See https://hl7.org/fhir/R4/search.html#reference.
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from fhir_server.document import entry
 from fhir_server.search.tree import Equals, Expr, Present, Under, any_of
 from fhir_server.search.types import token, uri
 from fhir_server.search.types.asked import Asked, unescape
+from fhir_server.search.types.remembered import Remembered
 from fhir_server.search.types.sink import Sink
 from resources import expressions, references
 from resources.compartments import compartments_of
@@ -114,16 +115,22 @@ def emitter(leaf: Leaf) -> Emitter | None:
     return _resource(leaf) if leaf.element_type == "Resource" else None
 
 
+def reference_forms(text: str, base_url: str) -> tuple[str | None, tuple[str, ...]]:
+    """The type that a reference to a resource here names, else None, and the forms that it can be found by, short
+    enough for entries: without version, and with it where there is one. A fragment has no form."""
+    return _FORMS[text, base_url]
+
+
 def _reference(leaf: Leaf) -> Emitter:
-    key = leaf.key
-    of_identifier = token.identifier(entry.identifier_key(key))
+    prefix = leaf.key + entry.SEPARATOR
+    of_identifier = token.identifier(entry.identifier_key(leaf.key))
     compartments = compartments_of(leaf.type, leaf.parameter.code)
 
     def emit(sink: Sink, held: dict[str, Any]) -> None:
         if "reference" in held:
-            type_, forms = reference_forms(held["reference"], sink.base_url)
+            type_, forms = _FORMS[held["reference"], sink.base_url]
             for form in forms:
-                sink.index.append(entry.exact(key, form))
+                sink.index.append(prefix + form)
             target = sink.holders[id(held)] = None if type_ is None else forms[0]
             if target is not None:
                 sink.references.append(target)
@@ -157,16 +164,22 @@ def _resource(leaf: Leaf) -> Emitter:
     return emit
 
 
-@lru_cache(maxsize=16384)  # the same patients and encounters, again and again
-def reference_forms(reference: str, base_url: str) -> tuple[str | None, tuple[str, ...]]:
-    """The type that a reference to a resource here names, else None, and the forms that it can be found by: without
-    version, and with it where there is one. A fragment has no form."""
-    type_, _, id_ = reference.partition("/")
+def _forms(text: str, base_url: str) -> tuple[str | None, tuple[str, ...]]:
+    type_, _, id_ = text.partition("/")
     if type_ in RESOURCE_TYPES and ID.fullmatch(id_):  # nearly all
-        return type_, (reference,)
-    parsed = references.parse(reference, base_url)
+        return type_, (text,)
+    here, forms = _parsed(text, base_url)
+    return here, tuple(map(entry.bounded, forms))
+
+
+_FORMS = Remembered(_forms, most=16_384, longest=300)
+"""The same patients and encounters, again and again."""
+
+
+def _parsed(text: str, base_url: str) -> tuple[str | None, tuple[str, ...]]:
+    parsed = references.parse(text, base_url)
     if parsed is None:
-        return None, (reference,)
+        return None, (text,)
     if parsed.id is not None:
         plain = f"{parsed.type}/{parsed.id}"
         here = None if parsed.base else parsed.type
@@ -174,4 +187,4 @@ def reference_forms(reference: str, base_url: str) -> tuple[str | None, tuple[st
         return here, (plain, f"{plain}/_history/{parsed.version}") if parsed.version else (plain,)
     if parsed.uri is not None and parsed.version:
         return None, (parsed.uri, f"{parsed.uri}|{parsed.version}")
-    return None, () if parsed.fragment is not None else (reference,)
+    return None, () if parsed.fragment is not None else (text,)

@@ -15,6 +15,7 @@ from fhir_server.search import sort
 from fhir_server.search.tree import Contains, Equals, Expr, StartsWith
 from fhir_server.search.types import sounds
 from fhir_server.search.types.asked import Asked, unescape
+from fhir_server.search.types.remembered import Remembered
 from fhir_server.search.types.sink import Sink
 from resources.expressions import Emitter, Leaf
 from resources.parameters import SearchParameter
@@ -84,7 +85,7 @@ def emitter(leaf: Leaf) -> Emitter | None:
     scalar = sort.scalars(leaf.type).get(leaf.parameter.code)
 
     def one(sink: Sink, text: str) -> None:
-        made, sorted_by = (_written if len(text) <= _LONGEST_CACHED else _written.__wrapped__)(key, text)
+        made, sorted_by = _WRITTEN[key, text]
         sink.index.append(made)
         if scalar is not None:
             sink.least(scalar, sorted_by)
@@ -97,15 +98,16 @@ def emitter(leaf: Leaf) -> Emitter | None:
 
 _SORTED = 60
 """So many characters decide the order."""
-_LONGEST_CACHED = 100
-"""Characters of a text: the cache must not grow by what somebody sends."""
 
 
-@lru_cache(maxsize=8192)  # names and places are few
 def _written(key: str, text: str) -> tuple[str, str]:
     """The entry of a text, and what it is sorted by."""
     folded = fold(text)
     return entry.text(key, folded, text), folded[:_SORTED]
+
+
+_WRITTEN = Remembered(_written, most=16_384, longest=150)
+"""Names and places are few."""
 
 
 def _of_parts(one: Callable[[Sink, str], None], parts: tuple[str, ...]) -> Emitter:

@@ -7,7 +7,7 @@ since two of them that differ only so may be two people's. See https://hl7.org/f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Literal
 
 from fhir_server.document import entry
@@ -15,6 +15,7 @@ from fhir_server.search import sort
 from fhir_server.search.tree import NOTHING, Concept, Equals, Expr, Present, StartsWith, any_of
 from fhir_server.search.types import string
 from fhir_server.search.types.asked import Asked, split, unescape
+from fhir_server.search.types.remembered import Remembered
 from fhir_server.search.types.sink import Sink
 from resources import definitions, expressions, references
 from resources.expressions import Emitter, Leaf
@@ -250,22 +251,17 @@ def _coding(leaf: Leaf) -> Emitter:
 
 def entries(key: str, coding: dict[str, Any], text: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The entries of a coding, and those of them that are seldom asked for; `text` are the words beside it."""
-    system, code, display = coding.get("system", ""), coding.get("code", ""), coding.get("display", "")
-    short = len(system) + len(code) + len(display) + len(text) <= _LONGEST_CACHED
-    return (_cached_entries if short else _cached_entries.__wrapped__)(key, system, code, display, text)
+    return _ENTRIES[key, coding.get("system", ""), coding.get("code", ""), coding.get("display", ""), text]
 
 
-_LONGEST_CACHED = 400
-"""Characters of a coding: the cache must not grow by what somebody sends."""
-
-
-@lru_cache(maxsize=16384)  # a hospital's codes are few
-def _cached_entries(
-    key: str, system: str, code: str, display: str = "", text: str = ""
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _made(key: str, system: str, code: str, display: str, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     rare = [entry.exact(entry.system_key(key), system)] if system else []
     rare += [_text_entry(key, words) for words in (display, text) if words]
     return (entry.token(key, code.casefold(), system),) if code else (), tuple(rare)
+
+
+_ENTRIES = Remembered(_made, most=16_384, longest=450)
+"""A hospital's codes are few."""
 
 
 def _text_entry(key: str, text: str) -> str:
@@ -330,7 +326,7 @@ def _code(leaf: Leaf) -> Emitter:
 
     def emit(sink: Sink, held: str) -> None:
         system = systems.get(held, "")
-        found, rare = _cached_entries(key, system, held)
+        found, rare = _ENTRIES[key, system, held, "", ""]
         sink.index += found
         if not implied:
             sink.rare += rare
