@@ -22,9 +22,13 @@ class Room:
         self.free = size
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
+    def has(self, amount: int) -> bool:
+        """Whether so much could be taken at once."""
+        return not self._waiting and amount <= self.free
+
     async def take(self, amount: int, patience: float) -> None:
         """Take so much, waiting for it up to `patience` seconds. Raises Unavailable when it is not free by then."""
-        if not self._waiting and amount <= self.free:
+        if self.has(amount):
             self.free -= amount
             return
         turn = asyncio.get_running_loop().create_future()
@@ -83,6 +87,10 @@ class Share:
         if wanted:
             await self._room.take(wanted, patience)
             self._held += wanted
+
+    def fits(self, size: int) -> bool:
+        """Whether `grow` would not have to wait."""
+        return size <= self.FREE or self._room.has(min(size, self._room.size) - self._held)
 
     def release(self) -> None:
         """Hold nothing any more."""

@@ -33,10 +33,8 @@ DECODED_BYTES = 512 * 1024 * 1024
 """Bodies together as they are decoded, by estimate: one that is small to send may be large in memory."""
 ANSWERS_BYTES = 256 * 1024 * 1024
 """Large answers together that are being sent: what clients do not take is held here."""
-LARGE_ANSWER = 1024 * 1024
-"""Smaller ones need no room."""
 ROOM_SECONDS = 1.0
-"""A large answer waits so long for room, and is then dropped: it would be held while it waits."""
+"""A large answer waits so long for room."""
 PLAIN = Representation(DEFAULT)
 _BOUNDED = frozenset(
     {
@@ -73,8 +71,23 @@ class Door:
         """ASGI for scopes of type `http` whose path begins with `/fhir`."""
         headers = reading.collect(scope["headers"])
         request_id = reading.request_id(headers)
+        held = Share(self.answers)
         try:
-            rendered = await self._answer(scope, headers, receive, request_id)
+            await self._respond(scope, headers, receive, send, request_id, held)
+        finally:
+            held.release()
+
+    async def _respond(
+        self,
+        scope: Mapping[str, Any],
+        headers: reading.Headers,
+        receive: Receive,
+        send: Send,
+        request_id: str,
+        held: Share,
+    ) -> None:
+        try:
+            rendered = await self._answer(scope, headers, receive, request_id, held)
         except FhirError as error:
             rendered = await render.render(failure(error), parse.for_error(scope, headers), request_id, self.threads)
         except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the client gets an answer
@@ -82,32 +95,12 @@ class Door:
             wrong = InternalError(f"The server failed. It was logged under the request id {request_id}.")
             rendered = await render.render(failure(wrong), PLAIN, request_id, self.threads)
         try:
-            await self._send(scope, receive, send, rendered, request_id)
+            await render.send(send, receive, rendered, head=scope["method"] == "HEAD")
         except Exception as error:  # noqa: BLE001 - too late for another answer; the ASGI server breaks the connection off
             _log("answer broken off", error, request_id)
 
-    async def _send(
-        self, scope: Mapping[str, Any], receive: Receive, send: Send, rendered: Rendered, request_id: str
-    ) -> None:
-        """Send the answer; one that is large and finds no room beside others that are being sent becomes a 503."""
-        head = scope["method"] == "HEAD"
-        if len(rendered.body) < LARGE_ANSWER or head:
-            await render.send(send, receive, rendered, head=head)
-            return
-        size = min(len(rendered.body), ANSWERS_BYTES)
-        try:
-            await self.answers.take(size, ROOM_SECONDS)
-        except Unavailable as error:
-            refusal = await render.render(failure(error), PLAIN, request_id, self.threads)
-            await render.send(send, receive, refusal, head=head)
-            return
-        try:
-            await render.send(send, receive, rendered, head=head)
-        finally:
-            self.answers.give(size)
-
     async def _answer(
-        self, scope: Mapping[str, Any], headers: reading.Headers, receive: Receive, request_id: str
+        self, scope: Mapping[str, Any], headers: reading.Headers, receive: Receive, request_id: str, held: Share
     ) -> Rendered:
         if self.server is None:
             raise Unavailable("The server is waiting for its database.")
@@ -115,14 +108,25 @@ class Door:
         try:
             means = parse.Means(self.threads, share, decoded)
             request, representation = await parse.parse(scope, headers, receive, self.settings, request_id, means)
-            if request.interaction in _BOUNDED:
-                response = await self._in_time(self.server, request)
+            response = await self._dispatched(self.server, request)
+            size = len(response.text or b"")
+            if not held.fits(size) and request.method == "GET":
+                del response  # what waits for room is not held meanwhile, but made again
+                await held.grow(size, ROOM_SECONDS)
+                response = await self._dispatched(self.server, request)
             else:
-                response = await dispatch(self.server, request)
-            return await render.render(response, representation, request_id, self.threads)
+                await held.grow(size, ROOM_SECONDS)
+            rendered = await render.render(response, representation, request_id, self.threads)
+            await held.grow(len(rendered.body), ROOM_SECONDS)  # as XML or indented it has grown
+            return rendered
         finally:
             decoded.release()
             share.release()
+
+    async def _dispatched(self, server: Server, request: FhirRequest) -> FhirResponse:
+        if request.interaction in _BOUNDED:
+            return await self._in_time(server, request)
+        return await dispatch(server, request)
 
     async def _in_time(self, server: Server, request: FhirRequest) -> FhirResponse:
         """Raises Unavailable when the answer takes longer than the setting."""

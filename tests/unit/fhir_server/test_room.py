@@ -69,3 +69,18 @@ async def test_a_share_grows_and_is_given_back() -> None:
     share.release()
     await other.grow(2 * MIB, 0.01)
     assert room.free == 3 * MIB
+
+
+async def test_a_share_tells_whether_it_would_have_to_wait() -> None:
+    room = Room(5 * MIB)
+    share, other = Share(room), Share(room)
+    assert share.fits(99 * MIB)
+    await other.grow(3 * MIB, 0.01)
+    assert share.fits(2 * MIB)
+    assert not share.fits(3 * MIB)
+    assert share.fits(Share.FREE)
+    waiting = asyncio.create_task(share.grow(3 * MIB, 5))
+    await asyncio.sleep(0)
+    assert not Share(room).fits(2 * MIB)  # somebody was there before
+    other.release()
+    await waiting
