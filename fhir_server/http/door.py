@@ -110,14 +110,17 @@ class Door:
             request, representation = await parse.parse(scope, headers, receive, self.settings, request_id, means)
             response = await self._dispatched(self.server, request)
             size = len(response.text or b"")
-            if not held.fits(size) and request.method == "GET":
+            is_read = request.method == "GET" or request.interaction in _BOUNDED
+            if held.fits(size):
+                await held.grow(size, ROOM_SECONDS)
+            elif is_read:
                 del response  # what waits for room is not held meanwhile, but made again
                 await held.grow(size, ROOM_SECONDS)
                 response = await self._dispatched(self.server, request)
-            else:
-                await held.grow(size, ROOM_SECONDS)
             rendered = await render.render(response, representation, request_id, self.threads)
-            await held.grow(len(rendered.body), ROOM_SECONDS)  # as XML or indented it has grown
+            # As XML or indented it has grown. What was written is told, room or not.
+            if is_read or held.fits(len(rendered.body)):
+                await held.grow(len(rendered.body), ROOM_SECONDS)
             return rendered
         finally:
             decoded.release()
