@@ -80,7 +80,7 @@ Step = Child | As | Item | Where | Resolves | Truth
 Path = tuple[Step, ...]
 
 _TOKENS = re.compile(r"\s*(?:'([^']*)'|(%?\w+)|([|().=\[\]]))")
-_BRACKETS = re.compile(r"'(?:[^'\\]|\\.)*'|[()\[\]]", re.DOTALL)
+_BRACKETS = re.compile(r"'(?:[^'\\]|\\.?)*(?:'|\Z)|[()\[\]]", re.DOTALL)
 """And texts, in which brackets are none."""
 _TRUTH = re.compile(r"\s*([\w.]+)\.exists\(\) and \1 != false\s*")
 _EXTENSION = re.compile(r"\bextension\(\s*('[^']*')\s*\)")

@@ -114,7 +114,7 @@ async def test_each_parameter_looks_at_what_it_finds(mongo_uri: str, prepared: s
 
 async def check(db: Database, type_: str, name: str, text: str) -> None:
     query = grammar.parse(
-        type_, ((name, text),), parameters=BASE, base_url=BASE_URL, strict=True, default_count=50, max_count=50,
+        type_, ((name, text),), parameters=BASE, base_url=BASE_URL, strict=True, default_count=500, max_count=500,
         now_ms=0,
     )  # fmt: skip
     found = await explain(ACCESS, db, query, secret=SECRET)
