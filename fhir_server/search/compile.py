@@ -35,6 +35,8 @@ from fhir_server.search.tree import (
     Updated,
     Within,
     all_of,
+    conjuncts,
+    has_node,
 )
 from resources.outcome import BadRequest
 
@@ -53,7 +55,7 @@ def plan(query: Query, tree: Expr, *, secret: bytes, frequent: Collection[Expr] 
     Raises BadRequest for a cursor that is not the query's.
     """
     position = cursor.unseal(query.cursor, query, secret) if query.cursor else None
-    parts = _parts(tree)
+    parts = conjuncts(tree)
     groups = _groups(parts, position) if not query.sort else None
     if groups is not None:
         parts = tuple(part for part in parts if part is not groups)
@@ -73,7 +75,7 @@ def plan(query: Query, tree: Expr, *, secret: bytes, frequent: Collection[Expr] 
 def costly(query: Query, tree: Expr) -> list[Expr]:
     """Those parts of a tree whose index gives their rows not in the order that is wanted, where nothing else does: it
     depends on how many satisfy them whether their rows are sorted, or all of the type gone through in order."""
-    parts = _parts(tree)
+    parts = conjuncts(tree)
     if not query.sort and _groups(parts, None) is not None:
         return []
     dates = _dates(parts)
@@ -88,7 +90,7 @@ def costly(query: Query, tree: Expr) -> list[Expr]:
 
 def counting(part: Expr, tree: Expr) -> Plan:
     """How to count the rows of one of `costly(query, tree)`: of dates, those that what has an order leaves."""
-    parts = _parts(tree)
+    parts = conjuncts(tree)
     types = [other for other in parts if isinstance(other, OfType)]
     if part not in periods.tests(parts):
         return _plan([*types, part], (), 0)
@@ -160,7 +162,7 @@ def _dated(
 
 def unordered(tree: Expr, size: int) -> Plan:
     """How to get at most `size` rows of a tree, whichever come first, or to count all of them."""
-    return _plan(_parts(tree), (), size)
+    return _plan(conjuncts(tree), (), size)
 
 
 def _plan(parts: Sequence[Expr], order: Sort, size: int, hint: str | None = None) -> Plan:
@@ -172,9 +174,7 @@ def _plan(parts: Sequence[Expr], order: Sort, size: int, hint: str | None = None
 
 def has_links(node: Expr) -> bool:
     """Whether a tree has links that were not resolved, and cannot be asked in one query."""
-    if isinstance(node, All | Any_):
-        return any(map(has_links, node.parts))
-    return has_links(node.part) if isinstance(node, Not) else isinstance(node, Chain | Has)
+    return has_node(node, Chain, Has)
 
 
 MERGED = 200
@@ -209,13 +209,9 @@ def group_filter(plan: Plan, ids: Sequence[str], earlier: Sequence[str], positio
     return _joined(conditions)
 
 
-def _parts(tree: Expr) -> tuple[Expr, ...]:
-    return tree.parts if isinstance(tree, All) else (tree,)
-
-
 def _seen(limit: Expr) -> Filter:
     """The filter of resources that a sort key leads to: those that are there and satisfy the limit."""
-    return _joined([{layout.DELETED: {"$ne": True}}, *(found for found in map(_filter, _parts(limit)) if found)])
+    return _joined([{layout.DELETED: {"$ne": True}}, *(found for found in map(_filter, conjuncts(limit)) if found)])
 
 
 # Which index
@@ -257,10 +253,6 @@ def _has_rare(part: Expr) -> bool:
 
 def _is_all_rare(part: Expr) -> bool:
     return all(map(_is_all_rare, part.parts)) if isinstance(part, Any_) else _has_rare(part)
-
-
-def _is_one_type(part: Expr) -> bool:
-    return isinstance(part, OfType) and len(part.types) == 1
 
 
 def _all_are(part: Expr, *kinds: type) -> bool:

@@ -24,13 +24,13 @@ from fhir_server.search.tree import (
     HasId,
     InCompartment,
     Near,
-    Not,
     Present,
     StartsWith,
     Updated,
     Within,
     all_of,
     any_of,
+    has_node,
 )
 from resources.outcome import BadRequest
 
@@ -44,11 +44,12 @@ def held(resource: Json) -> Iterator[Json]:
 
 def check(query: Query) -> None:
     """Raises BadRequest for what cannot be asked of contained resources, all of it at once."""
+    tree = query.tree
     wrong = {
         "it is for searches of one type": query.type is None,
-        "a contained resource is in no compartment": query.compartment is not None or _any(query.tree, InCompartment),
-        "a contained resource has no _lastUpdated": _any(query.tree, Updated),
-        "chains and _has cannot be followed from contained resources": _any(query.tree, Chain, Has),
+        "a contained resource is in no compartment": query.compartment is not None or has_node(tree, InCompartment),
+        "a contained resource has no _lastUpdated": has_node(tree, Updated),
+        "chains and _has cannot be followed from contained resources": has_node(tree, Chain, Has),
         "it cannot be combined with _sort": bool(query.sort),
         "it cannot be combined with _include and _revinclude": bool(query.includes),
         "it cannot be combined with _explain": query.explain,
@@ -56,15 +57,6 @@ def check(query: Query) -> None:
     reasons = [reason for reason, is_so in wrong.items() if is_so]
     if reasons:
         raise BadRequest(f"Parameter _contained={query.contained}: {'; '.join(reasons)}", code="not-supported")
-
-
-def _any(tree: Expr, *kinds: type) -> bool:
-    match tree:
-        case All(parts) | Any_(parts):
-            return any(_any(part, *kinds) for part in parts)
-        case Not(part):
-            return _any(part, *kinds)
-    return isinstance(tree, kinds)
 
 
 def candidates(tree: Expr, type_: str) -> Expr:

@@ -13,7 +13,7 @@ from fhir_server.search import contained, criteria, filters, results, rewrite
 from fhir_server.search.criteria import Asking, UnknownParameterError, UnreadyParameterError, shown
 from fhir_server.search.query import Query
 from fhir_server.search.reading import Reading
-from fhir_server.search.tree import All, Expr, InCompartment, all_of
+from fhir_server.search.tree import Expr, InCompartment, all_of, conjuncts
 from fhir_server.search.upgrade import check_current
 from resources.outcome import BadRequest, FhirError, Unavailable
 from resources.parameters import WITHOUT_ENTRIES, WORDS, ParameterSet
@@ -90,8 +90,7 @@ def parse(
 
 def condition_key(type_: str, tree: Expr) -> str:
     """The same text for the same criteria, in whatever order and form they were written."""
-    parts = tree.parts if isinstance(tree, All) else (tree,)
-    return f"{type_}?{'&'.join(sorted(map(repr, parts)))}"
+    return f"{type_}?{'&'.join(sorted(map(repr, conjuncts(tree))))}"
 
 
 def _read(reading: Reading, name: str, text: str) -> None:

@@ -29,19 +29,13 @@ from fhir_server.search.tree import (
     Under,
     Updated,
     Within,
+    has_node,
 )
 
 
 def supports(tree: Expr) -> bool:
     """Whether a tree can be read in memory from one resource's entries: it needs no other resource."""
-    match tree:
-        case All(parts) | Any_(parts):
-            return all(map(supports, parts))
-        case Not(part):
-            return supports(part)
-        case Chain() | Has() | Concept() | Under():
-            return False
-    return True
+    return not has_node(tree, Chain, Has, Concept, Under)
 
 
 def matches(  # noqa: PLR0911 - one a node

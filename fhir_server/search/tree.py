@@ -192,6 +192,21 @@ EVERYTHING: Expr = All(())
 NOTHING: Expr = Any_(())
 
 
+def conjuncts(tree: Expr) -> tuple[Expr, ...]:
+    """The parts that must all hold."""
+    return tree.parts if isinstance(tree, All) else (tree,)
+
+
+def has_node(tree: Expr, *kinds: type) -> bool:
+    """Whether a node of these kinds is in the tree; not behind its links."""
+    match tree:
+        case All(parts) | Any_(parts):
+            return any(has_node(part, *kinds) for part in parts)
+        case Not(part):
+            return has_node(part, *kinds)
+    return isinstance(tree, kinds)
+
+
 def all_of(*parts: Expr) -> Expr:
     """The conjunction, flattened; NOTHING if a part is."""
     if len(parts) == 1:

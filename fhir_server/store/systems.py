@@ -10,7 +10,7 @@ import asyncio
 from typing import Final
 
 from fhir_server.document import entry, layout
-from fhir_server.search.tree import All, Any_, Equals, Expr, StartsWith, all_of, any_of
+from fhir_server.search.tree import Any_, Equals, Expr, StartsWith, all_of, any_of, conjuncts
 from fhir_server.search.types import token
 from fhir_server.store.database import Database
 from fhir_server.store.rows import SEARCH_MILLISECONDS
@@ -24,8 +24,7 @@ REMEMBERED: Final = 20_000
 
 async def told(db: Database, tree: Expr) -> Expr:
     """`tree` with the codes among its conjunctive parts as the entries that there are of them."""
-    parts = tree.parts if isinstance(tree, All) else (tree,)
-    return all_of(*[await _part(db, part) for part in parts])
+    return all_of(*[await _part(db, part) for part in conjuncts(tree)])
 
 
 async def _part(db: Database, part: Expr) -> Expr:
