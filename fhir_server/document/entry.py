@@ -22,7 +22,7 @@ condition on one array element. An entry whose key has a `:` is seldom asked for
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -61,8 +61,14 @@ def exact(key: str, value: str) -> str:
 def token(key: str, code: str, system: str) -> str:
     """The entry of a token; `|` in the code is escaped, so that `code|` is no prefix of another code."""
     if SEPARATOR in code or "\\" in code:
-        code = code.replace("\\", "\\\\").replace(SEPARATOR, "\\|")
+        code = escaped(code)
     return f"{key}|{bounded(code)}|{bounded(system)}"
+
+
+def values(key: str, entries: Iterable[str]) -> Iterator[str]:
+    """The values of those of the entries that are of `key`: of references what they lead to."""
+    prefix = key + SEPARATOR
+    return (entry.removeprefix(prefix) for entry in entries if entry.startswith(prefix))
 
 
 def system_key(key: str) -> str:
@@ -223,6 +229,16 @@ def has_range(key: str) -> Filter:
 def _bounds(end: str, both: tuple[float | None, float | None]) -> Filter:
     found = limits(both)
     return {end: found} if found else {}
+
+
+def least(bounds: Iterable[float | None]) -> float | None:
+    """The least of bounds of which None is open; open if all are."""
+    return min((bound for bound in bounds if bound is not None), default=None)
+
+
+def greatest(bounds: Iterable[float | None]) -> float | None:
+    """The greatest of bounds of which None is open; open if all are."""
+    return max((bound for bound in bounds if bound is not None), default=None)
 
 
 def limits(both: tuple[float | None, float | None]) -> Filter:

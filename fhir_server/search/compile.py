@@ -194,19 +194,15 @@ def _groups(parts: Sequence[Expr], position: Position | None) -> Linked | None:
     return many[0] if many and not any(map(has_links, parts)) else None
 
 
-def group_filter(plan: Plan, ids: Sequence[str], earlier: Sequence[str], position: Position | None) -> Filter:
-    """The filter for the rows that refer to one of `ids`, and, where a row may refer to several, to none of `earlier`;
-    behind `position`, where one in this group is given."""
-    linked = plan.groups
-    if linked is None:
-        raise ValueError("the plan has no groups")
-    conditions = [*entry.one_of([f"{linked.key}{entry.SEPARATOR}{id_}" for id_ in ids]), plan.filter]
-    if linked.many and earlier:
-        shown = entry.one_of([f"{linked.key}{entry.SEPARATOR}{id_}" for id_ in earlier])
-        conditions.append({"$nor": shown})
+def group(plan: Plan, linked: Linked, start: int, end: int, position: Position | None) -> Plan:
+    """The plan for the rows that refer to one of the resources from `start` to `end` of those that `plan` goes through,
+    and, where a row may refer to several, to none before; behind `position`, where one in this group is given."""
+    conditions = [*_linked(linked.key, linked.ids[start:end]), plan.filter]
+    if linked.many and start:
+        conditions.append({"$nor": _linked(linked.key, linked.ids[:start])})
     if position is not None and position.values:
         conditions += ordering.after(BY_ID, position)
-    return _joined(conditions)
+    return replace(plan, filter=_joined(conditions), groups=None)
 
 
 def _seen(limit: Expr) -> Filter:
@@ -323,13 +319,17 @@ def _filter(node: Expr) -> Filter:  # noqa: C901, PLR0911 - one a node
         case Near(key, latitude, longitude, metres):
             return position.near(key, latitude, longitude, metres)
         case Linked(key, ids):
-            return _joined(entry.one_of([f"{key}{entry.SEPARATOR}{id_}" for id_ in ids]))
+            return _joined(_linked(key, ids))
         case Present(key, ranged):
             return entry.has_range(key) if ranged else entry.starts_with(key + entry.SEPARATOR)
         case InCompartment() | OfType() | HasId() | Updated():
             return _field(node)
         case Chain() | Has() | Concept() | Under():
             raise ValueError("what needs other resources is resolved before")
+
+
+def _linked(key: str, ids: Sequence[str]) -> list[Filter]:
+    return entry.one_of([entry.exact(key, id_) for id_ in ids])
 
 
 def _field(node: InCompartment | OfType | HasId | Updated) -> Filter:
@@ -358,19 +358,12 @@ def _choice(parts: tuple[Expr, ...]) -> Filter:
 
 def _within(test: Within) -> Filter:
     """Narrow ranges and wide ones apart: what bounds one end of a narrow one bounds the other."""
-    low_to = _least(test.low_to, test.high_to)
-    low_from = _most(test.low_from, None if test.high_from is None else test.high_from - entry.width(test.key))
+    low_to = entry.least((test.low_to, test.high_to))
+    reached = None if test.high_from is None else test.high_from - entry.width(test.key)
+    low_from = entry.greatest((test.low_from, reached))
     high = (test.high_from, test.high_to)
     if test.begins:
         return entry.within(entry.beginning(test.key), (test.low_from, low_to), high, test.beside)
     narrow = entry.within(test.key, (low_from, low_to), high, test.beside)
     wide = entry.within(test.key + entry.WIDE, (test.low_from, low_to), high, test.beside)
     return {"$or": [narrow, wide]}
-
-
-def _least(*limits: float | None) -> float | None:
-    return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _most(*limits: float | None) -> float | None:
-    return max((limit for limit in limits if limit is not None), default=None)

@@ -78,7 +78,7 @@ def _has_entry(  # noqa: PLR0911 - one a node
                 for held in _held(extracted, prefix)
             )
         case Linked(key, ids):
-            return any(f"{key}{entry.SEPARATOR}{id_}" in extracted.index for id_ in ids)
+            return any(entry.exact(key, id_) in extracted.index for id_ in ids)
         case Present(key, ranged=False):
             return any(held.startswith(key + entry.SEPARATOR) for held in _held(extracted, key))
         case Present(key):

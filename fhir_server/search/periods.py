@@ -50,11 +50,11 @@ def _asks(part: Expr, key: str) -> bool:
 
 def _beginning_of_short(test: Within) -> Bounds:
     low = [test.low_from, None if test.high_from is None else test.high_from - entry.DAY]
-    return _greatest(low), _least([test.low_to, test.high_to])
+    return entry.greatest(low), entry.least([test.low_to, test.high_to])
 
 
 def _beginning_of_long(test: Within) -> Bounds:
-    return test.low_from, _least([test.low_to, test.high_to])
+    return test.low_from, entry.least([test.low_to, test.high_to])
 
 
 def _hull(part: Expr, bounds: Callable[[Within], Bounds]) -> Bounds:
@@ -63,17 +63,9 @@ def _hull(part: Expr, bounds: Callable[[Within], Bounds]) -> Bounds:
         return bounds(part)
     several = [_hull(inner, bounds) for inner in part.parts] if isinstance(part, Any_) else []
     lows, highs = [low for low, _ in several], [high for _, high in several]
-    return None if None in lows else _least(lows), None if None in highs else _greatest(highs)
+    return None if None in lows else entry.least(lows), None if None in highs else entry.greatest(highs)
 
 
 def _intersection(several: Iterable[Bounds]) -> Bounds:
     lows, highs = zip(*several, strict=True)
-    return _greatest(lows), _least(highs)
-
-
-def _greatest(limits: Iterable[float | None]) -> float | None:
-    return max((limit for limit in limits if limit is not None), default=None)
-
-
-def _least(limits: Iterable[float | None]) -> float | None:
-    return min((limit for limit in limits if limit is not None), default=None)
+    return entry.greatest(lows), entry.least(highs)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import product
 from math import prod
 
+from fhir_server.document import entry
 from fhir_server.search.query import Behind, Query, SortValue
 from fhir_server.search.tree import (
     EVERYTHING,
@@ -138,16 +139,10 @@ def unbounded(test: Within) -> Within:
 
 
 def _intersection(values: Within, tests: list[Within]) -> Within:
-    def most(limits: Iterable[float | None]) -> float | None:
-        return max((limit for limit in limits if limit is not None), default=None)
-
-    def least(limits: Iterable[float | None]) -> float | None:
-        return min((limit for limit in limits if limit is not None), default=None)
-
     return replace(
         values,
-        low_from=most(test.low_from for test in tests),
-        low_to=least(test.low_to for test in tests),
-        high_from=most(test.high_from for test in tests),
-        high_to=least(test.high_to for test in tests),
+        low_from=entry.greatest(test.low_from for test in tests),
+        low_to=entry.least(test.low_to for test in tests),
+        high_from=entry.greatest(test.high_from for test in tests),
+        high_to=entry.least(test.high_to for test in tests),
     )

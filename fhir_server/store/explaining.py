@@ -48,22 +48,20 @@ async def explain(access: Access, db: Database, query: Query, *, secret: bytes) 
     with translated():
         tree = await planning.tree(access, db, query)
         plan = await planning.planned(access, db, query, tree, secret=secret)
-        runs = [await _run(db, plan, filter_) for filter_ in _filters(plan)]
-        if plan.also is not None:
-            runs.append(await _run(db, plan.also, plan.also.filter))
+        runs = [await _run(db, one) for one in _queries(plan)]
     return Explanation(repr(tree), tuple(runs), "" if plan.residual is None else repr(plan.residual))
 
 
-def _filters(plan: Plan) -> Iterator[Document]:
-    """The filter of the plan, or of the first of its groups."""
-    if plan.groups is None:
-        yield plan.filter
-    else:
-        yield compiling.group_filter(plan, plan.groups.ids[: compiling.MERGED], (), plan.position)
+def _queries(plan: Plan) -> Iterator[Plan]:
+    """The queries of a plan; of its groups the first."""
+    linked = plan.groups
+    yield plan if linked is None else compiling.group(plan, linked, 0, compiling.MERGED, plan.position)
+    if plan.also is not None:
+        yield plan.also
 
 
-async def _run(db: Database, plan: Plan, filter_: Document) -> Run:
-    command = _command(plan, filter_)
+async def _run(db: Database, plan: Plan) -> Run:
+    command = _command(plan)
     asked = {"explain": command, "verbosity": "executionStats", "maxTimeMS": SEARCH_MILLISECONDS}
     found = await db.database.command(asked)
     if plan.computed is not None:
@@ -71,7 +69,7 @@ async def _run(db: Database, plan: Plan, filter_: Document) -> Run:
     statistics = found["executionStats"]
     stages = list(_stages(found["queryPlanner"]["winningPlan"]))
     return Run(
-        json_util.dumps(filter_),
+        json_util.dumps(plan.filter),
         json_util.dumps(dict(plan.sort)),
         ", ".join(dict.fromkeys(stage["indexName"] for stage in stages if "indexName" in stage)) or plan.hint,
         plan.computed is not None or any(stage["stage"] == "SORT" for stage in stages),
@@ -82,11 +80,11 @@ async def _run(db: Database, plan: Plan, filter_: Document) -> Run:
     )
 
 
-def _command(plan: Plan, filter_: Document) -> Document:
+def _command(plan: Plan) -> Document:
     if plan.computed is not None:
         pipeline = ordering.pipeline(plan, plan.limit)
         return {"aggregate": layout.RESOURCES, "pipeline": pipeline, "cursor": {}, "hint": plan.hint}
-    command: Document = {"find": layout.RESOURCES, "filter": filter_, "hint": plan.hint, "limit": plan.limit}
+    command: Document = {"find": layout.RESOURCES, "filter": plan.filter, "hint": plan.hint, "limit": plan.limit}
     return {**command, "sort": dict(plan.sort)} if plan.sort else command
 
 

@@ -13,19 +13,18 @@ from typing import Final
 from fhir_server.document import layout
 from fhir_server.search import compile as compiling
 from fhir_server.search.query import Plan, Position
+from fhir_server.search.tree import Linked
 from fhir_server.store.database import Database, Document
-from fhir_server.store.rows import SEARCH_MILLISECONDS, Page, page_of, take
+from fhir_server.store.rows import Page, find, page_of, take
 
 FIRST: Final = 20
 LARGEST: Final = compiling.MERGED
 """Resources of a group: few at first, as many as MongoDB merges in order at most."""
 
 
-async def page(db: Database, plan: Plan, projection: Mapping[str, int]) -> Page:
-    """The rows of a plan that has groups. Raises the driver's errors."""
-    if plan.groups is None:
-        raise ValueError("the plan has no groups")
-    ids = plan.groups.ids
+async def page(db: Database, plan: Plan, linked: Linked, projection: Mapping[str, int]) -> Page:
+    """The rows of a plan in groups of those that refer to `linked`. Raises the driver's errors."""
+    ids = linked.ids
     rows: list[Document] = []
     position, size = plan.position, FIRST
     start = 0 if position is None or position.group is None else bisect_left(ids, position.group[0])
@@ -35,7 +34,9 @@ async def page(db: Database, plan: Plan, projection: Mapping[str, int]) -> Page:
         else:
             end = min(start + size, len(ids))
         if end > start:
-            some, whole = await _of_group(db, plan, projection, start, end, position, plan.limit - len(rows))
+            of_group = compiling.group(plan, linked, start, end, position)
+            left = plan.limit - len(rows)
+            some, whole = await take(find(db, of_group, projection, limit=left), left)
             rows += some
             if not whole or len(rows) >= plan.limit:
                 kept = rows[: plan.size]
@@ -43,24 +44,6 @@ async def page(db: Database, plan: Plan, projection: Mapping[str, int]) -> Page:
                 return page_of(kept, reached)
         start, position, size = end, None, min(size * 2, LARGEST)
     return page_of(rows, None)
-
-
-async def _of_group(
-    db: Database,
-    plan: Plan,
-    projection: Mapping[str, int],
-    start: int,
-    end: int,
-    position: Position | None,
-    limit: int,
-) -> tuple[list[Document], bool]:
-    ids = plan.groups.ids if plan.groups is not None else ()
-    conditions = compiling.group_filter(plan, ids[start:end], ids[:start], position)
-    found = db.resources.find(
-        conditions, projection, sort=compiling.BY_ID, hint=plan.hint, limit=limit,
-        max_time_ms=SEARCH_MILLISECONDS,
-    )  # fmt: skip
-    return await take(found, limit)
 
 
 def _reached(kept: list[Document], some: list[Document], group: tuple[str, str]) -> Position:

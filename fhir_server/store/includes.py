@@ -198,8 +198,7 @@ def _type_of(value: str) -> str:
 
 
 def _urls(type_: str, entries: Sequence[str]) -> list[str]:
-    prefix = f"{type_}.url{entry.SEPARATOR}"
-    return [held.removeprefix(prefix) for held in entries if held.startswith(prefix)]
+    return list(entry.values(f"{type_}.url", entries))
 
 
 def _is_version(version: Version, entries: Sequence[str], versions: Mapping[str, set[str]]) -> bool:

@@ -34,7 +34,7 @@ from fhir_server.search.tree import (
 )
 from fhir_server.store.database import Database, Document
 from fhir_server.store.ordered import Ordered
-from fhir_server.store.rows import SEARCH_MILLISECONDS, Source, next_rows
+from fhir_server.store.rows import SEARCH_MILLISECONDS, Source, find, next_rows
 from resources.outcome import Unprocessable
 
 AT_FIRST: Final = 100
@@ -99,7 +99,7 @@ async def _few(db: Database, tree: Expr, most: int, session: AsyncClientSession 
     found = await _rows(db, compiling.unordered(tree, AT_FIRST), {layout.ID: 1}, session)
     if len(found) > AT_FIRST:
         plan = compiling.unordered(tree, most)
-        if plan.residual is None and await _exceeds(db, plan, most, session):
+        if plan.residual is None and await exceeds(db, plan, most, session):
             return None
         found = await _rows(db, plan, {layout.ID: 1}, session)
         if len(found) > most:
@@ -107,7 +107,7 @@ async def _few(db: Database, tree: Expr, most: int, session: AsyncClientSession 
     return tuple(sorted(row[layout.ID] for row in found))
 
 
-async def _exceeds(db: Database, plan: Plan, most: int, session: AsyncClientSession | None) -> bool:
+async def exceeds(db: Database, plan: Plan, most: int, session: AsyncClientSession | None = None) -> bool:
     """Whether more than `most` rows match, counted in the index where that is possible."""
     counted = await db.resources.count_documents(
         plan.filter, hint=plan.hint, limit=most + 1, session=session, maxTimeMS=SEARCH_MILLISECONDS
@@ -121,17 +121,15 @@ async def _referred(
     """The keys of the resources that what satisfies `tree` refers to by `key`; None where too many do."""
     if tree == NOTHING:
         return ()
-    prefix = key + entry.SEPARATOR
     plan = compiling.unordered(tree, MANY_REFERRERS)
     if plan.residual is None:
-        if await _exceeds(db, plan, MANY_REFERRERS, session):
+        if await exceeds(db, plan, MANY_REFERRERS, session):
             return None
-        return tuple(sorted(await _grouped(db, plan, prefix, session)))
+        return tuple(sorted(await _grouped(db, plan, key, session)))
     found = await _rows(db, plan, {layout.INDEX: 1}, session)
     if len(found) > MANY_REFERRERS:
         return None
-    return tuple(sorted({held.removeprefix(prefix) for row in found for held in row[layout.INDEX]
-                         if held.startswith(prefix)}))  # fmt: skip
+    return tuple(sorted({target for row in found for target in entry.values(key, row[layout.INDEX])}))
 
 
 async def _rows(
@@ -141,15 +139,7 @@ async def _rows(
     """Rows of a plan without order, at most one more than its size; `tested` is what is read of those that are tested
     one by one."""
     if plan.residual is None:
-        found = db.resources.find(
-            plan.filter,
-            projection,
-            hint=plan.hint,
-            limit=plan.limit,
-            session=session,
-            max_time_ms=SEARCH_MILLISECONDS,
-        )
-        return await found.to_list(None)
+        return await find(db, plan, projection, session, limit=plan.limit).to_list(None)
     walker = Walk(db, plan, tested, session)
     rows: list[Document] = []
     while len(rows) < plan.limit and (some := await walker.more()) is not None:
@@ -168,15 +158,7 @@ class Walk:
         self._cursor: Source = (
             Ordered(db, plan, projection, session, most=MOST_WALKED + 1, milliseconds=milliseconds)
             if plan.computed is not None
-            else db.resources.find(
-                plan.filter,
-                projection,
-                sort=plan.sort or None,
-                hint=plan.hint,
-                session=session,
-                max_time_ms=milliseconds,
-                batch_size=BATCH,
-            )
+            else find(db, plan, projection, session, limit=0, milliseconds=milliseconds).batch_size(BATCH)
         )
         self._batch, self._walked = BATCH, 0
 
@@ -287,10 +269,9 @@ def _matches(tree: Expr, row: Document) -> bool:
 
 async def _chained(db: Database, link: Chain, rows: Rows, session: AsyncClientSession | None) -> set[str]:
     """The rows that refer to something that satisfies the inner tree."""
-    prefix = f"{link.key}{entry.SEPARATOR}"
-    start = f"{prefix}{link.target}/"
+    of_target = f"{link.target}/"
     referred = {
-        key: {held.removeprefix(prefix) for held in row.get(layout.INDEX, ()) if held.startswith(start)}
+        key: {target for target in entry.values(link.key, row.get(layout.INDEX, ())) if target.startswith(of_target)}
         for key, row in rows.items()
     }
     wanted = sorted(set().union(*referred.values()))
@@ -305,19 +286,19 @@ async def _satisfying(db: Database, tree: Expr, session: AsyncClientSession | No
 
 async def _had(db: Database, link: Has, rows: Rows, session: AsyncClientSession | None) -> set[str]:
     """The rows that something that satisfies the inner tree refers to."""
-    prefix = f"{link.key}{entry.SEPARATOR}"
     tree = all_of(Linked(link.key, tuple(rows), many=True), link.inner)
     if not compiling.has_links(link.inner):
-        return await _grouped(db, compiling.unordered(tree, 1), prefix, session) & set(rows)
+        return await _grouped(db, compiling.unordered(tree, 1), link.key, session) & set(rows)
     found: set[str] = set()
     walker = Walk(db, compiling.unordered(tree, 1), FACTS, session)
     while (some := await walker.more()) is not None:
-        found |= {held.removeprefix(prefix) for row in some for held in row[layout.INDEX] if held.startswith(prefix)}
+        found |= {target for row in some for target in entry.values(link.key, row[layout.INDEX])}
     return found & set(rows)
 
 
-async def _grouped(db: Database, plan: Plan, prefix: str, session: AsyncClientSession | None) -> set[str]:
-    """What the rows of a plan refer to by the entries with this prefix, brought together by MongoDB."""
+async def _grouped(db: Database, plan: Plan, key: str, session: AsyncClientSession | None) -> set[str]:
+    """What the rows of a plan refer to by the entries of a key, brought together by MongoDB."""
+    prefix = key + entry.SEPARATOR
     of_key = {"$eq": [{"$indexOfBytes": ["$$this", {"$literal": prefix}]}, 0]}
     held = {"$filter": {"input": f"${layout.INDEX}", "cond": of_key}}
     stages: list[Document] = [

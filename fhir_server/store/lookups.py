@@ -163,8 +163,7 @@ async def _children(asking: _Asking, parent: str, level: list[str]) -> set[str]:
 async def _parents(asking: _Asking, parent: str, level: list[str]) -> set[str]:
     type_ = parent.partition(".")[0]
     rows = await asking.rows(type_, HasId(tuple(level)), {layout.INDEX: 1})
-    prefix = f"{parent}{entry.SEPARATOR}"
-    held = {text.removeprefix(prefix) for row in rows for text in row[layout.INDEX] if text.startswith(prefix)}
+    held = {value for row in rows for value in entry.values(parent, row[layout.INDEX])}
     return {key for key in held if key.startswith(f"{type_}/") and "/_history/" not in key}
 
 

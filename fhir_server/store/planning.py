@@ -17,7 +17,6 @@ from fhir_server.search.rewrite import restrict, restricted, sort_targets, with_
 from fhir_server.search.tree import EVERYTHING, Expr
 from fhir_server.store import links, lookups, systems
 from fhir_server.store.database import Database
-from fhir_server.store.rows import SEARCH_MILLISECONDS
 from resources.outcome import Unprocessable
 
 FREQUENT: Final = 1_000
@@ -40,7 +39,7 @@ async def tree(access: Access, db: Database, query: Query) -> Expr:
 async def planned(access: Access, db: Database, query: Query, tree: Expr, *, secret: bytes) -> Plan:
     """The plan of a query whose tree was looked up."""
     costly = compiling.costly(query, tree)
-    frequent = [part for part in costly if await _is_frequent(db, compiling.counting(part, tree))]
+    frequent = [part for part in costly if await links.exceeds(db, compiling.counting(part, tree), FREQUENT)]
     query = await _with_sort_limits(access, db, query)
     return compiling.plan(query, tree, secret=secret, frequent=frequent)
 
@@ -62,10 +61,3 @@ async def resolved(access: Access, db: Database, tree: Expr, session: AsyncClien
     """A restricted tree as it can be asked: value sets and hierarchies looked up, links resolved where they lead to
     few."""
     return await links.resolve(db, await lookups.resolve(access, db, tree, session), session)
-
-
-async def _is_frequent(db: Database, counting: Plan) -> bool:
-    counted = await db.resources.count_documents(
-        counting.filter, hint=counting.hint, limit=FREQUENT + 1, maxTimeMS=SEARCH_MILLISECONDS
-    )
-    return counted > FREQUENT

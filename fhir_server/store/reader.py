@@ -24,7 +24,7 @@ from fhir_server.search.rewrite import restrict
 from fhir_server.search.tree import Expr
 from fhir_server.store import grouped, links, ordered, planning
 from fhir_server.store.database import Database, Document, translated
-from fhir_server.store.rows import PAGE_BYTES, SEARCH_MILLISECONDS, Page, merged, page_of, take
+from fhir_server.store.rows import PAGE_BYTES, SEARCH_MILLISECONDS, Page, find, merged, page_of, take
 from resources.outcome import Unprocessable
 
 MANY_KEYS: Final = 1_000
@@ -141,7 +141,7 @@ async def _page(
     driver's errors, and Unprocessable (too costly).
     """
     if plan.groups is not None:
-        return await grouped.page(db, plan, projection)
+        return await grouped.page(db, plan, plan.groups, projection)
     if plan.residual is not None:
         rows, complete = await _walked(db, plan, session, most_bytes)
     elif plan.computed is not None:
@@ -160,16 +160,7 @@ async def _found(
     db: Database, plan: Plan, session: AsyncClientSession | None, projection: Mapping[str, int], most_bytes: int
 ) -> tuple[list[Document], bool]:
     """As `take`, of a plan that is one query."""
-    found = db.resources.find(
-        plan.filter,
-        projection,
-        sort=plan.sort or None,
-        hint=plan.hint,
-        limit=plan.limit,
-        session=session,
-        max_time_ms=SEARCH_MILLISECONDS,
-    )
-    return await take(found, plan.limit, most_bytes)
+    return await take(find(db, plan, projection, session, limit=plan.limit), plan.limit, most_bytes)
 
 
 async def _walked(

@@ -5,16 +5,19 @@ Rule: memory is bounded by the page, in rows and in bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.cursor import AsyncCursor
 
 from fhir_server.document import codec, layout
 from fhir_server.model import Version
 from fhir_server.search import cursor
 from fhir_server.search.query import Plan, Position
-from fhir_server.store.database import Document
+from fhir_server.store.database import Database, Document
 
 SEARCH_MILLISECONDS: Final = 30_000
 """A search that takes longer is ended, in MongoDB too."""
@@ -44,6 +47,27 @@ def page_of(rows: Sequence[Document], following: Position | None) -> Page:
     """The page that these rows make."""
     entries = tuple(row.get(layout.INDEX, ()) for row in rows)
     return Page(tuple(map(codec.to_version, rows)), following, entries)
+
+
+def find(
+    db: Database,
+    plan: Plan,
+    projection: Mapping[str, int],
+    session: AsyncClientSession | None = None,
+    *,
+    limit: int,
+    milliseconds: int = SEARCH_MILLISECONDS,
+) -> AsyncCursor[Document]:
+    """The rows of a plan that is one query, at most `limit` (0 is no limit)."""
+    return db.resources.find(
+        plan.filter,
+        projection,
+        sort=plan.sort or None,
+        hint=plan.hint,
+        limit=limit,
+        session=session,
+        max_time_ms=milliseconds,
+    )
 
 
 class Source(Protocol):

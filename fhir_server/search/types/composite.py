@@ -164,9 +164,7 @@ def _both_ends(tests: list[Expr]) -> Iterator[Within]:
 
 def _point(test: Within) -> tuple[float | None, float | None]:
     """The bounds that a test makes for a point."""
-    least = [limit for limit in (test.low_from, test.high_from) if limit is not None]
-    most = [limit for limit in (test.low_to, test.high_to) if limit is not None]
-    return max(least, default=None), min(most, default=None)
+    return entry.greatest((test.low_from, test.high_from)), entry.least((test.low_to, test.high_to))
 
 
 # What is written
