@@ -20,7 +20,7 @@ from fhir_server.document import entry
 from fhir_server.search import criteria, rewrite
 from fhir_server.search.criteria import Asking, Types, UnknownParameterError, criterion
 from fhir_server.search.tree import All, Any_, Chain, Expr, Has, Not, StartsWith, Within, all_of
-from fhir_server.search.types.asked import split
+from fhir_server.search.types.asked import PREFIXES, split
 from resources import expressions
 from resources.outcome import BadRequest
 from resources.parameters import WORDS
@@ -37,7 +37,6 @@ _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"').match
 _TOKEN = re.compile(r"[^\s)\]\"][^\s)\]]*").match
 
 _ORDERED = frozenset({"date", "number", "quantity"})
-_PREFIXES = frozenset({"eq", "ne", "gt", "lt", "ge", "le", "ap", "sa", "eb"})
 _MODIFIERS = {
     ("string", "co"): "contains",
     ("token", "ss"): "below",
@@ -50,7 +49,7 @@ _PLAIN = frozenset({
     ("string", "eq"), ("string", "sw"), ("token", "eq"), ("uri", "eq"), ("reference", "eq"), ("reference", "re"),
     ("composite", "eq"), ("special", "eq"), ("date", "po"), ("words", "co"),
 })  # fmt: skip
-OPERATORS: Final = frozenset({*_PREFIXES, "co", "sw", "ew", "pr", "po", "ss", "sb", "in", "ni", "re"})
+OPERATORS: Final = frozenset({*PREFIXES, "co", "sw", "ew", "pr", "po", "ss", "sb", "in", "ni", "re"})
 
 
 def tree(asking: Asking, types: Types, text: str) -> Expr:
@@ -184,7 +183,7 @@ def _comparison(asking: Asking, types: Types, test: _Test) -> Expr:
         there = criterion(asking, types, f"{path}:missing", "false")
         return there if test.value == "true" else Not(there)
     text = _text(kind, test.value)
-    if kind in _ORDERED and operator in _PREFIXES:
+    if kind in _ORDERED and operator in PREFIXES:
         return criterion(asking, types, path, f"{operator}{text}")
     if modifier := _MODIFIERS.get((kind, operator)):
         return criterion(asking, types, f"{path}:{modifier}", text)
@@ -199,7 +198,7 @@ def _comparison(asking: Asking, types: Types, test: _Test) -> Expr:
 
 
 def _unanswered(kind: str, test: _Test) -> str:
-    pairs = {*_PLAIN, *_MODIFIERS, *((one, operator) for one in _ORDERED for operator in _PREFIXES)}
+    pairs = {*_PLAIN, *_MODIFIERS, *((one, operator) for one in _ORDERED for operator in PREFIXES)}
     allowed = sorted({operator for one, operator in pairs if one == kind} | {"pr"})
     return f"{test.path} is a {kind} parameter, which takes {' '.join(allowed)}, not {test.operator}"
 

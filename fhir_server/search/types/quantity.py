@@ -18,6 +18,7 @@ from fhir_server.document import entry
 from fhir_server.search.tree import Expr
 from fhir_server.search.types import number
 from fhir_server.search.types.asked import Asked, split, unescape
+from fhir_server.search.types.remembered import Remembered
 from fhir_server.search.types.sink import Sink
 from resources import quantities
 from resources.expressions import Emitter, Leaf
@@ -78,23 +79,24 @@ def spans(element_type: str) -> Callable[[Json], Spans] | None:
 
 
 def _places(quantity: Json) -> Places:
-    system, code, unit = quantity.get("system", ""), quantity.get("code", ""), quantity.get("unit", "")
-    short = len(system) + len(code) + len(unit) <= _LONGEST_CACHED
-    return (_cached_places if short else _cached_places.__wrapped__)(system, code, unit)
+    return _PLACES[quantity.get("system", ""), quantity.get("code", ""), quantity.get("unit", "")]
 
 
 _LONGEST_CACHED = 200
 """Characters of a unit, and bytes of a number: the caches must not grow by what somebody sends."""
 
 
-@lru_cache(maxsize=4096)  # a hospital's units are few
-def _cached_places(system: str, code: str, unit: str) -> Places:
+def _places_of(system: str, code: str, unit: str) -> Places:
     places = {entry.amount_key(""): AS_IT_IS}
     if system and code:
         place, scale = _place("", system, code)
         places[place] = scale
     places.update((entry.unit_key("", "", text), AS_IT_IS) for text in (code, unit) if text)
     return places
+
+
+_PLACES = Remembered(_places_of, most=4096, longest=_LONGEST_CACHED)
+"""A hospital's units are few."""
 
 
 def _quantity(held: Json) -> Spans:
@@ -110,7 +112,7 @@ def _quantity(held: Json) -> Spans:
 def _cached_spans(amount: Decimal | int, comparator: str | None, system: str, code: str, unit: str) -> Spans:
     plain = AS_IT_IS.of(amount)
     found = []
-    for place, scale in _places({"system": system, "code": code, "unit": unit}).items():
+    for place, scale in _PLACES[system, code, unit].items():
         here = plain if scale is AS_IT_IS else scale.of(amount)
         found.append((place, *quantities.bounds(here, comparator)))
     return tuple(found)

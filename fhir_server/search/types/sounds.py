@@ -8,13 +8,13 @@ https://hl7.org/fhir/R4/patient.html#search.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import jellyfish
 
 from fhir_server.document import entry
 from fhir_server.search.tree import Equals, Expr, all_of
 from fhir_server.search.types.asked import Asked, unescape
+from fhir_server.search.types.remembered import Remembered
 from fhir_server.search.types.sink import Sink
 from fhir_server.search.types.words import words
 
@@ -39,15 +39,14 @@ def emitter(key: str) -> Callable[[Sink, str], None]:
     """What takes the parts of names."""
 
     def emit(sink: Sink, text: str) -> None:
-        sink.index += (_entries if len(text) <= _LONGEST_CACHED else _entries.__wrapped__)(key, text)
+        sink.index += _ENTRIES[key, text]
 
     return emit
 
 
-_LONGEST_CACHED = 100
-"""Characters of a name: the cache must not grow by what somebody sends."""
-
-
-@lru_cache(maxsize=8192)  # names are few
 def _entries(key: str, text: str) -> tuple[str, ...]:
     return tuple(entry.exact(key, sound) for sound in sounds(text))
+
+
+_ENTRIES = Remembered(_entries, most=8192, longest=100)
+"""Names are few."""
