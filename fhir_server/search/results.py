@@ -39,33 +39,19 @@ def _sort(reading: Reading, text: str) -> None:
 
 
 def _explain(reading: Reading, text: str) -> None:
-    if text not in ("true", "false"):
-        raise BadRequest(f"Parameter _explain={text[:40]}: true or false is expected")
-    reading.explain = text == "true"
+    reading.explain = _one_of("_explain", text, "true", "false") == "true"
 
 
 def _total(reading: Reading, text: str) -> None:
-    _once(reading, "_total")
-    if text not in ("none", "estimate", "accurate"):
-        raise BadRequest(f"Parameter _total={text[:40]}: none, estimate or accurate is expected")
-    reading.total = text
-    reading.applied.append(("_total", text))
+    reading.total = _chosen(reading, "_total", text, "none", "estimate", "accurate")
 
 
 def _contained(reading: Reading, text: str) -> None:
-    _once(reading, "_contained")
-    if text not in ("true", "both", "false"):
-        raise BadRequest(f"Parameter _contained={text[:40]}: true, both or false is expected")
-    reading.contained = text
-    reading.applied.append(("_contained", text))
+    reading.contained = _chosen(reading, "_contained", text, "true", "both", "false")
 
 
 def _contained_type(reading: Reading, text: str) -> None:
-    _once(reading, "_containedType")
-    if text not in ("container", "contained"):
-        raise BadRequest(f"Parameter _containedType={text[:40]}: container or contained is expected")
-    reading.contained_type = text
-    reading.applied.append(("_containedType", text))
+    reading.contained_type = _chosen(reading, "_containedType", text, "container", "contained")
 
 
 def _summary(reading: Reading, text: str) -> None:
@@ -99,6 +85,20 @@ def _check_together(reading: Reading) -> None:
     """What FHIR rules out: https://hl7.org/fhir/R4/search.html#summary."""
     if reading.includes and reading.subset is not None and reading.subset.kind == "text":
         raise BadRequest("_summary=text cannot be given with _include or _revinclude")
+
+
+def _chosen(reading: Reading, name: str, text: str, *choices: str) -> str:
+    """The choice that is applied. Raises BadRequest."""
+    _once(reading, name)
+    reading.applied.append((name, _one_of(name, text, *choices)))
+    return text
+
+
+def _one_of(name: str, text: str, *choices: str) -> str:
+    if text not in choices:
+        allowed = f"{', '.join(choices[:-1])} or {choices[-1]}"
+        raise BadRequest(f"Parameter {name}={text[:40]}: {allowed} is expected")
+    return text
 
 
 def _once(reading: Reading, name: str) -> None:
