@@ -88,12 +88,10 @@ async def send(send_: Send, receive: Receive, rendered: Rendered, *, head: bool)
         finally:
             gone.cancel()
     body = b"" if head else rendered.body
-    for start in range(0, len(body) - CHUNK, CHUNK):
+    for start in range(0, max(len(body), 1), CHUNK):
+        end = start + CHUNK
         async with asyncio.timeout(STALLED_SECONDS):
-            await send_({"type": "http.response.body", "body": body[start : start + CHUNK], "more_body": True})
-    rest = len(body) - (len(body) - 1) % CHUNK - 1 if body else 0
-    async with asyncio.timeout(STALLED_SECONDS):
-        await send_({"type": "http.response.body", "body": body[rest:]})
+            await send_({"type": "http.response.body", "body": body[start:end], "more_body": end < len(body)})
 
 
 async def _gone(receive: Receive) -> None:

@@ -58,13 +58,12 @@ async def history(server: Server, access: Access, request: FhirRequest) -> FhirR
     if request.id and not page.versions and before is None and not await exists(server, access, request):
         raise NotFound(f"{request.type}/{request.id} is not known.")
     address = "/".join(part for part in (request.base_url, scope, "_history") if part)
-    own = (*asked.applied, ("_cursor", asked.cursor)) if asked.cursor else asked.applied
-    links = [pages.link("self", address, own)]
+    following = None
+    if page.more is not None and asked.subset != "count":
+        following = cursor.seal(Position((page.more.updated,), (page.more.key,)), bound, server.secret)
+    links = pages.links(address, asked.applied, asked.cursor, following)
     if asked.subset == "count":
         return FhirResponse(200, text=pages.bundle("history", links, (), page.total))
-    if page.more is not None:
-        following = cursor.seal(Position((page.more.updated,), (page.more.key,)), bound, server.secret)
-        links.append(pages.link("next", address, (*asked.applied, ("_cursor", following))))
     base = request.base_url.encode()
     entry = partial(pages.history_entry, base, subset=asked.subset)
     entries = await pages.entries(server, page.versions, entry)

@@ -35,6 +35,15 @@ def link(relation: str, address: str, pairs: Pairs) -> dict[str, str]:
     return {"relation": relation, "url": f"{address}?{query}" if query else address}
 
 
+def links(address: str, applied: Pairs, cursor: str | None, following: str | None) -> list[dict[str, str]]:
+    """`self`: what was applied, and the page that this is; `next`, where there is one, is a GET also after a POST."""
+    own = (*applied, ("_cursor", cursor)) if cursor else applied
+    found = [link("self", address, own)]
+    if following is not None:
+        found.append(link("next", address, (*applied, ("_cursor", following))))
+    return found
+
+
 def bundle(type_: str, links: Sequence[dict[str, str]], entries: Iterable[bytes], total: int | None = None) -> bytes:
     """The text of a Bundle of this type around entries that are texts already."""
     head: dict[str, object] = {"resourceType": "Bundle", "type": type_}

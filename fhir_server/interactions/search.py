@@ -114,11 +114,9 @@ def understood(
 def answer(
     request: FhirRequest, query: Query, entries: tuple[bytes, ...], total: int | None, following: str | None
 ) -> FhirResponse:
-    """The searchset: `self` says what was applied, in full; `next` is a GET also after a POST."""
+    """The searchset."""
     address = "/".join((request.base_url, *_path(request)))
-    links = [pages.link("self", address, self_pairs(query))]
-    if following is not None:
-        links.append(pages.link("next", address, (*query.applied, ("_cursor", following))))
+    links = pages.links(address, query.applied, query.cursor, following)
     if query.issues:
         entries = (*entries, pages.outcome_entry(query.issues))
     return FhirResponse(200, text=pages.bundle("searchset", links, entries, total))
@@ -129,8 +127,3 @@ def _path(request: FhirRequest) -> tuple[str, ...]:
     if request.compartment is not None:
         return request.compartment, request.type or "*"
     return (request.type,) if request.type is not None else ()
-
-
-def self_pairs(query: Query) -> Pairs:
-    """What was applied, and the page that this is."""
-    return (*query.applied, ("_cursor", query.cursor)) if query.cursor else query.applied

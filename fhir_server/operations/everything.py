@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from fhir_server.access.limits import Access
@@ -63,7 +64,7 @@ async def everything(server: Server, access: Access, request: FhirRequest) -> Fh
     page = await filled(server, access, query, await parts(server, access, patient.key, asked, query), first)
     only = all_of(record.nobodys(), narrowed(asked))
     along = await includes.follow(access, server.database, query.includes, page, only=only)
-    return answered(server, request, asked, query, page, along)
+    return await answered(server, request, asked, query, page, along)
 
 
 async def filled(server: Server, access: Access, query: Query, parts: Mapping[str, Query], page: Page) -> Page:
@@ -81,22 +82,19 @@ async def filled(server: Server, access: Access, query: Query, parts: Mapping[st
     return replace(page, next=None)
 
 
-def answered(
+async def answered(
     server: Server, request: FhirRequest, asked: Asked, query: Query, page: Page, along: includes.Included
 ) -> FhirResponse:
     """The searchset: its links say what was asked for, also after a POST."""
     address = f"{request.base_url}/{PATIENT}/{request.id}/$everything"
-    own = (*asked.applied, ("_cursor", asked.cursor)) if asked.cursor else asked.applied
-    links = [pages.link("self", address, own)]
-    if page.next is not None:
-        sealed = cursor.seal(page.next, query, server.secret)
-        links.append(pages.link("next", address, (*asked.applied, ("_cursor", sealed))))
+    following = None if page.next is None else cursor.seal(page.next, query, server.secret)
+    links = pages.links(address, asked.applied, asked.cursor, following)
     base = request.base_url.encode()
     shown = [version for version in page.versions if not asked.types or version.type in asked.types]
-    entries = [pages.match_entry(base, version) for version in shown]
-    entries += [pages.match_entry(base, version, b"include") for version in along.versions]
+    entries = await pages.entries(server, shown, partial(pages.match_entry, base))
+    entries += await pages.entries(server, along.versions, partial(pages.match_entry, base, mode=b"include"))
     if issues := left_out(along.cut):
-        entries.append(pages.outcome_entry(issues))
+        entries += (pages.outcome_entry(issues),)
     total = len(shown) if page.next is None and asked.cursor is None else None
     return FhirResponse(200, text=pages.bundle("searchset", links, entries, total))
 
