@@ -5,9 +5,9 @@ Rule: an error is raised as a `FhirError` where it is found and turned into word
     FhirError
     ├── BadRequest 400            ├── PreconditionFailed 412      ├── TooManyRequests 429
     ├── Unauthorized 401          ├── PayloadTooLarge 413         ├── InternalError 500
-    ├── Forbidden 403             ├── UriTooLong 414              ├── NotImplementedHere 501
-    ├── NotFound 404              ├── UnsupportedMediaType 415    ├── Unavailable 503
-    ├── MethodNotAllowed 405      ├── Unprocessable 422           └── InsufficientStorage 507
+    ├── Forbidden 403             ├── UriTooLong 414              ├── Unavailable 503
+    ├── NotFound 404              ├── UnsupportedMediaType 415    └── InsufficientStorage 507
+    ├── MethodNotAllowed 405      ├── Unprocessable 422
     ├── NotAcceptable 406         ├── RequestTimeout 408
     ├── Conflict 409              └── Gone 410
 
@@ -161,12 +161,6 @@ class InternalError(FhirError):
     """A fault of ours; says nothing of its inside."""
 
     status, code = 500, "exception"
-
-
-class NotImplementedHere(FhirError):
-    """The specification knows it, this server does not."""
-
-    status, code = 501, "not-supported"
 
 
 class Unavailable(FhirError):

@@ -63,7 +63,7 @@ async def parse(
     """The request in `scope`, and the representation that its client wants.
 
     Raises BadRequest, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout, PayloadTooLarge, UriTooLong,
-    UnsupportedMediaType, NotImplementedHere, Unavailable.
+    UnsupportedMediaType, Unavailable.
     """
     check_size(scope, headers)
     method = scope["method"]

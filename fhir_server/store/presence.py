@@ -1,6 +1,6 @@
 """Which server processes there are, and which state of the search parameters each of them works by.
 
-Rule: MongoDB's clock decides who is gone. A process that is gone must not write (`CurrentParameters.check_heard`), and
+Rule: MongoDB's clock decides who is gone. A process that is gone must not write (`CurrentParameters.check`), and
 what it had begun is ended before the others go on without it.
 """
 
