@@ -6,21 +6,14 @@ from typing import Any
 import httpx
 import pytest
 
-JSON = {"Content-Type": "application/fhir+json"}
+from tests.api.writing import JSON, put
+
 MEMBERS = {"ann", "visit", "stay", "old", "mother", "pulse", "weight", "undated", "help", "plan"}
 ALONG = {"doctor", "trust", "bed", "drug", "group", "pump"}
 
 
 def resource(type_: str, id_: str, **members: Any) -> dict[str, Any]:
     return {"resourceType": type_, "id": id_, **members}
-
-
-async def write(client: httpx.AsyncClient, *resources: dict[str, Any]) -> None:
-    entries = [{"resource": each, "request": {"method": "PUT", "url": f"{each['resourceType']}/{each['id']}"}}
-               for each in resources]  # fmt: skip
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-    answer = await client.post("", json=bundle, headers=JSON)
-    assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture
@@ -39,7 +32,7 @@ async def own(client: httpx.AsyncClient) -> str:
         known = {"status": "finished", "class": {"code": "AMB"}, "subject": of("Patient", "ann")}
         return resource("Encounter", f"{own}-{name}", period={"start": start, "end": end}, **known, **members)
 
-    await write(
+    await put(
         client,
         resource("Organization", f"{own}-trust", partOf=of("Organization", "above")),
         resource("Organization", f"{own}-above"),
@@ -93,8 +86,11 @@ def following(bundle: dict[str, Any]) -> str | None:
         ("?start=2024-01-01", MEMBERS - {"old", "weight"}, ALONG - {"group"}),
         ("?end=2021-12-31", {"ann", "mother", "undated", "old", "weight"}, {"trust", "group"}),
         ("?start=2024-01-01&end=2024-01-31", {"ann", "mother", "undated", "stay", "plan"}, {"trust", "drug"}),
-        ("?start=2024-02-01&end=2024-02-01", {"ann", "mother", "undated", "visit", "pulse"},
-         {"trust", "bed", "doctor", "pump"}),
+        (
+            "?start=2024-02-01&end=2024-02-01",
+            {"ann", "mother", "undated", "visit", "pulse"},
+            {"trust", "bed", "doctor", "pump"},
+        ),
         ("?start=2021&end=2021", {"ann", "mother", "undated", "weight"}, {"trust", "group"}),
         ("?_type=Observation", {"pulse", "weight", "undated", "help"}, set()),
         ("?_type=Observation,Practitioner", {"pulse", "weight", "undated", "help"}, {"doctor"}),
@@ -181,7 +177,7 @@ async def test_an_entry_of_a_batch_can_ask_for_it(client: httpx.AsyncClient, own
 
 async def test_who_is_not_there_and_who_is_gone(client: httpx.AsyncClient, own: str) -> None:
     assert (await client.get(f"Patient/{own}-nobody/$everything")).status_code == 404
-    await write(client, resource("Patient", f"{own}-short"))
+    await put(client, resource("Patient", f"{own}-short"))
     assert len((await client.get(f"Patient/{own}-short/$everything")).json()["entry"]) == 1
     assert (await client.delete(f"Patient/{own}-short")).status_code in (200, 204)
     assert (await client.get(f"Patient/{own}-short/$everything")).status_code == 410

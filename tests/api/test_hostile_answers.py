@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from fhir_server.http import door
-from tests.api.test_hostile_bodies import JSON, others_served
+from tests.api.others import others_served
 
+JSON = {"Content-Type": "application/fhir+json"}
 PAGE_BYTES = 32 * 1024 * 1024
 VERSIONS = 6
 

@@ -3,43 +3,15 @@
 import asyncio
 import gzip
 import json
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.api.others import others_served
+
 JSON = {"Content-Type": "application/fhir+json"}
 PACKED = JSON | {"Content-Encoding": "gzip"}
-MOST_WAIT = 1.5
-"""Seconds that a small read may take; hostile bodies took all others many times that."""
-
-
-@asynccontextmanager
-async def others_served(client: httpx.AsyncClient, path: str = "Patient/none", **how: Any) -> AsyncIterator[None]:
-    """Somebody else asks for `path` all the while, and is answered soon."""
-    waits = []
-
-    async def read() -> None:
-        while True:
-            start = time.perf_counter()
-            assert (await client.get(path, timeout=60, **how)).status_code in (200, 404)
-            waits.append(time.perf_counter() - start)
-            await asyncio.sleep(0.02)
-
-    reading = asyncio.create_task(read())
-    try:
-        yield
-        await asyncio.sleep(0.1)
-    finally:
-        await asyncio.sleep(0)
-        if not reading.done():
-            reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
-    assert waits
-    assert max(waits) < MOST_WAIT
 
 
 def numbers(megabytes: float, piece: bytes = b"1e1,") -> bytes:

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,33 +12,14 @@ import pytest
 from fhir_server.http import connection
 from fhir_server.store import reader
 from fhir_server.store.rows import Page
+from tests.api.others import others_served as others
 
 HEAD = b"GET /fhir/Patient/none HTTP/1.1\r\nHost: a\r\n"
 MOST_WAIT = 2.0
 """Seconds; a loaded machine takes a tenth of it."""
 
 
-@asynccontextmanager
-async def others_served(client: httpx.AsyncClient) -> AsyncIterator[None]:
-    """Somebody else reads all the while, and is answered."""
-    waits = []
-
-    async def read() -> None:
-        while True:
-            start = time.perf_counter()
-            assert (await client.get("Patient/none", timeout=30)).status_code == 404
-            waits.append(time.perf_counter() - start)
-            await asyncio.sleep(0.02)
-
-    reading = asyncio.create_task(read())
-    try:
-        yield
-        await asyncio.sleep(0.1)
-    finally:
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
-    assert waits
-    assert max(waits) < MOST_WAIT
+others_served = partial(others, statuses=(404,), timeout=30, most_wait=MOST_WAIT)
 
 
 async def opened(server_url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -8,18 +8,14 @@ import pytest
 from tests.api.search_cases import CASES, HERE, Case
 from tests.api.search_corpus import STORED
 from tests.api.search_refusals import REFUSED, Refusal
+from tests.api.writing import put_at
 
 SETTINGS = {"search_content": True}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _stored(server_url: str) -> None:
-    entries = [
-        {"resource": resource, "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"}}
-        for resource in STORED
-    ]
-    answer = httpx.post(server_url, json={"resourceType": "Bundle", "type": "transaction", "entry": entries})
-    assert answer.status_code == 200, answer.text
+    put_at(server_url, *STORED)
 
 
 async def ask(client: httpx.AsyncClient, search: str) -> httpx.Response:

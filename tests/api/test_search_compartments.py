@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-JSON = {"Content-Type": "application/fhir+json"}
+from tests.api.writing import JSON, put
 
 
 def resource(type_: str, id_: str, **members: Any) -> dict[str, Any]:
@@ -42,10 +42,7 @@ async def own(client: httpx.AsyncClient) -> str:
                  device=refers(f"Device/{own}-pump"), performer=[refers(f"RelatedPerson/{own}-mother")]),
         resource("Condition", f"{own}-asthma", subject=refers(ann), encounter=refers(visit), recorder=refers(doctor)),
     ]  # fmt: skip
-    entries = [{"resource": each, "request": {"method": "PUT", "url": f"{each['resourceType']}/{each['id']}"}}
-               for each in records]  # fmt: skip
-    answer = await client.post("", json={"resourceType": "Bundle", "type": "transaction", "entry": entries})
-    assert answer.status_code == 200, answer.text
+    await put(client, *records)
     return own
 
 

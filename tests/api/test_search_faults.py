@@ -15,16 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.writing import post, put
+
 Json = dict[str, Any]
-JSON = {"Content-Type": "application/fhir+json"}
 STRICT = {"Prefer": "handling=strict"}
 LENIENT = {"Prefer": "handling=lenient"}
-
-
-async def put(client: httpx.AsyncClient, resource: Json) -> None:
-    url = f"{resource['resourceType']}/{resource['id']}"
-    answer = await client.put(url, json=resource, headers=JSON)
-    assert answer.status_code in (200, 201), answer.text
 
 
 async def found(client: httpx.AsyncClient, path: str) -> list[str]:
@@ -148,9 +143,8 @@ async def test_ties_and_missing_values_are_on_one_page_each(client: httpx.AsyncC
         patient: Json = {"resourceType": "Patient", "meta": tagged(mark), "birthDate": f"2000-01-0{number % 2 + 1}"}
         if number % 4 == 3:
             del patient["birthDate"]
-        patients.append({"resource": patient, "request": {"method": "POST", "url": "Patient"}})
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": patients}
-    assert (await client.post("", json=bundle, headers=JSON)).status_code == 200
+        patients.append(patient)
+    await post(client, *patients)
 
     whole = await found(client, f"Patient?_tag={mark}&_sort={order}&_count=50")
     paged = await found(client, f"Patient?_tag={mark}&_sort={order}&_count=2")

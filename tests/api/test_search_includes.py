@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-JSON = {"Content-Type": "application/fhir+json"}
+from tests.api.writing import put
 
 
 def resource(type_: str, id_: str, **members: Any) -> dict[str, Any]:
@@ -15,14 +15,6 @@ def resource(type_: str, id_: str, **members: Any) -> dict[str, Any]:
 
 def refers(key: str) -> dict[str, str]:
     return {"reference": key}
-
-
-async def write(client: httpx.AsyncClient, *resources: dict[str, Any]) -> None:
-    entries = [{"resource": each, "request": {"method": "PUT", "url": f"{each['resourceType']}/{each['id']}"}}
-               for each in resources]  # fmt: skip
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-    answer = await client.post("", json=bundle, headers=JSON)
-    assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture
@@ -35,7 +27,7 @@ async def own(client: httpx.AsyncClient) -> str:
         tag = {"meta": {"tag": [{"system": "urn:mark", "code": own}]}}
         return resource("Observation", f"{own}-{name}", **code, **tag, **members)
 
-    await write(
+    await put(
         client,
         resource("Organization", f"{own}-trust"),
         resource("Organization", f"{own}-ward", partOf=refers(f"Organization/{own}-trust")),
@@ -138,7 +130,7 @@ async def test_a_count_includes_nothing(client: httpx.AsyncClient, own: str, que
 async def test_circles_end(client: httpx.AsyncClient) -> None:
     own = uuid.uuid4().hex[:12]
     names = ["a", "b", "c", "d"]
-    await write(client, *(
+    await put(client, *(
         resource("Organization", f"{own}-{name}", partOf=refers(f"Organization/{own}-{names[(at + 1) % 4]}"))
         for at, name in enumerate(names)
     ))  # fmt: skip
@@ -172,7 +164,7 @@ async def test_canonical_urls_lead_to_what_is_called_so(client: httpx.AsyncClien
     url = f"http://forms.example/{own}"
     draft = {"status": "draft"}
     answers = {"any": url, "first": f"{url}|1", "Beta": f"{url}|2-Beta", "none": f"{url}|9", "other": f"{url}/x"}
-    await write(
+    await put(
         client,
         resource("Questionnaire", f"{own}-form1", url=url, version="1", **draft),
         resource("Questionnaire", f"{own}-form2", url=url, version="2-Beta", **draft),
@@ -191,8 +183,8 @@ async def test_canonical_urls_lead_to_what_is_called_so(client: httpx.AsyncClien
 
 async def test_what_is_cut_is_named(client: httpx.AsyncClient) -> None:
     own = uuid.uuid4().hex[:12]
-    await write(client, resource("Patient", f"{own}-p"))
-    await write(client, *(
+    await put(client, resource("Patient", f"{own}-p"))
+    await put(client, *(
         resource("Basic", f"{own}-{n}", code={"text": "x"}, subject=refers(f"Patient/{own}-p")) for n in range(1001)
     ))  # fmt: skip
     answer = (await client.get(f"Patient?_id={own}-p&_revinclude=Basic:subject")).json()
@@ -208,7 +200,7 @@ async def test_what_is_cut_is_named(client: httpx.AsyncClient) -> None:
 
 async def test_iterating_ends_after_so_many_steps_and_says_so(client: httpx.AsyncClient) -> None:
     own = uuid.uuid4().hex[:12]
-    await write(client, *(
+    await put(client, *(
         resource("Organization", f"{own}-{n}", partOf=refers(f"Organization/{own}-{n + 1}")) for n in range(12)
     ))  # fmt: skip
     answer = (await client.get(f"Organization?_id={own}-0&_include:iterate=Organization:partof")).json()

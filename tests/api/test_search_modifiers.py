@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.writing import put_at
+
 Json = dict[str, Any]
 LOINC = "http://loinc.org"
 PETS = "http://test.example/pets"
@@ -92,12 +94,7 @@ STORED: list[Json] = [
 
 @pytest.fixture(scope="module", autouse=True)
 def _stored(server_url: str) -> None:
-    entries = [
-        {"resource": resource, "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"}}
-        for resource in STORED
-    ]
-    answer = httpx.post(server_url, json={"resourceType": "Bundle", "type": "transaction", "entry": entries})
-    assert answer.status_code == 200, answer.text
+    put_at(server_url, *STORED)
 
 
 async def found(client: httpx.AsyncClient, type_: str, query: Json) -> set[str]:

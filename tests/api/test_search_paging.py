@@ -6,14 +6,14 @@ from typing import Any
 import httpx
 import pytest
 
-JSON = {"Content-Type": "application/fhir+json"}
+from tests.api.writing import JSON, post
 
 
 @pytest.fixture
 async def mark(client: httpx.AsyncClient) -> str:
     """An identifier shared by 25 Observations of 25 days, the 7th without a date."""
     mark = uuid.uuid4().hex
-    entries = []
+    observations = []
     for number in range(25):
         resource: dict[str, Any] = {
             "resourceType": "Observation",
@@ -25,10 +25,8 @@ async def mark(client: httpx.AsyncClient) -> str:
         }
         if number == 7:
             del resource["effectiveDateTime"]
-        entries.append({"resource": resource, "request": {"method": "POST", "url": "Observation"}})
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-    answer = await client.post("", json=bundle, headers=JSON)
-    assert answer.status_code == 200, answer.text
+        observations.append(resource)
+    await post(client, *observations)
     return mark
 
 

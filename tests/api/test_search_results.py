@@ -9,18 +9,10 @@ import httpx
 import pytest
 
 from fhir_server.store import links, totals
+from tests.api.parts import NARRATIVE, SUBSETTED, observation, of_each_part
+from tests.api.writing import JSON, post
 
-JSON = {"Content-Type": "application/fhir+json"}
 LENIENT = {"Prefer": "handling=lenient"}
-SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
-NARRATIVE = {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">1.50</div>'}
-
-
-async def post(client: httpx.AsyncClient, *resources: dict[str, Any]) -> None:
-    entries = [{"resource": each, "request": {"method": "POST", "url": each["resourceType"]}} for each in resources]
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-    answer = await client.post("", json=bundle, headers=JSON)
-    assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture
@@ -28,16 +20,8 @@ async def mark(client: httpx.AsyncClient) -> str:
     """A tag shared by three Observations and a Patient."""
     mark = uuid.uuid4().hex
     meta = {"tag": [{"system": "urn:mark", "code": mark}]}
-    observation = {
-        "resourceType": "Observation",
-        "meta": meta,
-        "text": NARRATIVE,
-        "status": "final",
-        "code": {"text": "x"},
-        "note": [{"text": "a note"}],
-    }
     patient = {"resourceType": "Patient", "meta": meta, "text": NARRATIVE, "name": [{"family": "Roe"}]}
-    await post(client, *[observation] * 3, patient)
+    await post(client, *[observation(meta=meta)] * 3, patient)
     return mark
 
 
@@ -57,16 +41,7 @@ def members(resource: dict[str, Any]) -> set[str]:
 # Parts
 
 
-@pytest.mark.parametrize(
-    ("asked", "left"),
-    [
-        ("_summary=true", {"status", "code"}),
-        ("_summary=text", {"text", "status", "code"}),
-        ("_summary=data", {"status", "code", "note"}),
-        ("_elements=note", {"status", "code", "note"}),
-        ("_elements=Observation.text", {"text", "status", "code"}),
-    ],
-)
+@of_each_part
 @pytest.mark.parametrize("path", ["Observation?", "?_type=Observation&"])
 async def test_matches_are_cut_to_the_part(
     client: httpx.AsyncClient, mark: str, path: str, asked: str, left: set[str]

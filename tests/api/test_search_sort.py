@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from fhir_server.store import links, ordered
+from tests.api.writing import JSON, put
 
-JSON = {"Content-Type": "application/fhir+json"}
 UCUM = "http://unitsofmeasure.org"
 
 Json = dict[str, Any]
@@ -52,13 +52,7 @@ async def mark(client: httpx.AsyncClient) -> str:
         }
         for id_, subject, value in values
     ]
-    entries = [
-        {"resource": {**each, "meta": tag}, "request": {"method": "PUT", "url": f"{each['resourceType']}/{each['id']}"}}
-        for each in [*patients, *observations]
-    ]
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-    answer = await client.post("", json=bundle, headers=JSON)
-    assert answer.status_code == 200, answer.text
+    await put(client, *({**each, "meta": tag} for each in [*patients, *observations]))
     return mark
 
 

@@ -8,22 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
-JSON = {"Content-Type": "application/fhir+json"}
-SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
-NARRATIVE = {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">1.50</div>'}
+from tests.api.parts import SUBSETTED, observation, of_each_part
+from tests.api.writing import JSON
+
 LARGE = bytes(2 * 1024 * 1024)
 
 
-def observation(**members: Any) -> dict[str, Any]:
-    return {
-        "resourceType": "Observation",
-        "id": str(uuid.uuid4()),
-        "text": NARRATIVE,
-        "status": "final",
-        "code": {"text": "x"},
-        "note": [{"text": "a note"}],
-        **members,
-    }
+def identified() -> dict[str, Any]:
+    return observation(id=str(uuid.uuid4()))
 
 
 async def put(client: httpx.AsyncClient, resource: dict[str, Any]) -> str:
@@ -38,19 +30,10 @@ def issue(answer: httpx.Response, status: int) -> str:
     return str(answer.json()["issue"][0]["diagnostics"])
 
 
-@pytest.mark.parametrize(
-    ("asked", "left"),
-    [
-        ("_summary=true", {"status", "code"}),
-        ("_summary=text", {"text", "status", "code"}),
-        ("_summary=data", {"status", "code", "note"}),
-        ("_elements=note", {"status", "code", "note"}),
-        ("_elements=Observation.text", {"text", "status", "code"}),
-    ],
-)
+@of_each_part
 @pytest.mark.parametrize("version", ["", "/_history/1"])
 async def test_reads_answer_with_the_part(client: httpx.AsyncClient, asked: str, left: set[str], version: str) -> None:
-    path = await put(client, observation())
+    path = await put(client, identified())
     whole = (await client.get(path + version)).json()
 
     answer = await client.get(f"{path}{version}?{asked}")
@@ -64,7 +47,7 @@ async def test_reads_answer_with_the_part(client: httpx.AsyncClient, asked: str,
 
 
 async def test_all_is_what_summary_false_asks_for(client: httpx.AsyncClient) -> None:
-    path = await put(client, observation())
+    path = await put(client, identified())
 
     assert (await client.get(f"{path}?_summary=false")).content == (await client.get(path)).content
 
@@ -97,14 +80,14 @@ async def test_digits_and_xml(client: httpx.AsyncClient) -> None:
     ],
 )
 async def test_reads_refuse_what_makes_no_part(client: httpx.AsyncClient, asked: str, words: str) -> None:
-    path = await put(client, observation())
+    path = await put(client, identified())
 
     for version in ("", "/_history/1"):
         assert words in issue(await client.get(f"{path}{version}?{asked}"), 400)
 
 
 async def test_what_is_gone_or_unchanged_is_so_in_part_too(client: httpx.AsyncClient) -> None:
-    path = await put(client, observation())
+    path = await put(client, identified())
     url = f"{path}?_summary=true"
 
     assert (await client.get(url, headers={"If-None-Match": 'W/"1"'})).status_code == 304
@@ -114,7 +97,7 @@ async def test_what_is_gone_or_unchanged_is_so_in_part_too(client: httpx.AsyncCl
 
 
 async def test_a_read_in_a_batch_answers_with_the_part(client: httpx.AsyncClient) -> None:
-    path = await put(client, observation())
+    path = await put(client, identified())
     entry = {"request": {"method": "GET", "url": f"{path}?_elements=note"}}
 
     answer = await client.post("", json={"resourceType": "Bundle", "type": "batch", "entry": [entry]}, headers=JSON)
@@ -139,7 +122,7 @@ async def test_a_binary_goes_without_its_content(client: httpx.AsyncClient, cont
 
 
 async def test_histories_have_the_parts_of_their_versions(client: httpx.AsyncClient) -> None:
-    resource = observation()
+    resource = identified()
     path = await put(client, resource)
     await put(client, resource | {"note": [{"text": "another"}]})
     await client.delete(path)
@@ -161,7 +144,7 @@ async def test_histories_have_the_parts_of_their_versions(client: httpx.AsyncCli
 
 
 async def test_history_can_be_counted_where_its_total_is_known(client: httpx.AsyncClient) -> None:
-    resource = observation()
+    resource = identified()
     path = await put(client, resource)
     await put(client, resource | {"status": "amended"})
 
@@ -178,7 +161,7 @@ async def test_history_can_be_counted_where_its_total_is_known(client: httpx.Asy
 
 
 async def test_a_part_is_not_stored(client: httpx.AsyncClient) -> None:
-    path = await put(client, observation())
+    path = await put(client, identified())
     part = (await client.get(f"{path}?_summary=true")).json()
 
     for answer in (
