@@ -15,6 +15,7 @@ from pymongo.errors import DuplicateKeyError
 
 from fhir_server.access.limits import Access
 from fhir_server.document import layout
+from fhir_server.store import transaction
 from fhir_server.store.database import Database, translated
 from resources.outcome import Unavailable
 
@@ -43,16 +44,27 @@ class Lease:
 
 async def take(access: Access, db: Database, lease: Lease) -> bool:
     """Take or renew the lease; whether it is held now. Raises Unavailable."""
-    free = {"$or": [{_HOLDER: lease.holder}, {"$expr": {"$lt": [f"${_UNTIL}", "$$NOW"]}}]}
+    is_free = {"$or": [{"$eq": [f"${_HOLDER}", lease.holder]}, {"$lt": [f"${_UNTIL}", "$$NOW"]}]}
+    free = {layout.ID: lease.id, "$expr": is_free}
     until = {"$add": ["$$NOW", SECONDS * 1000]}
+    taken = False
+
+    async def write(session: AsyncClientSession) -> None:
+        nonlocal taken
+        found = await db.meta.update_one(free, [{"$set": {_HOLDER: lease.holder, _UNTIL: until}}], session=session)
+        taken = found.matched_count == 1
+
     with translated():
-        with contextlib.suppress(DuplicateKeyError):  # it is there
-            if await db.meta.find_one({layout.ID: lease.id}, {layout.ID: 1}) is None:
+        found = await db.meta.find_one({layout.ID: lease.id}, {"free": is_free})
+        if found is None:
+            with contextlib.suppress(DuplicateKeyError):  # another process was first
                 await db.meta.insert_one({layout.ID: lease.id, _HOLDER: None, _UNTIL: _LONG_AGO})
-        taken = await db.meta.update_one(
-            {layout.ID: lease.id, **free}, [{"$set": {_HOLDER: lease.holder, _UNTIL: until}}]
-        )
-    return taken.matched_count == 1
+        elif not found["free"]:
+            return False
+        # NOTE: a holder that was killed may have left a transaction open that has confirmed the lease. Outside of a
+        # transaction this write would wait for its end, which is minutes away.
+        await transaction.run(db, write)
+    return taken
 
 
 async def confirm(access: Access, db: Database, lease: Lease, session: AsyncClientSession) -> None:

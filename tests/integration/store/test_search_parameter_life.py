@@ -177,6 +177,17 @@ async def test_another_process_goes_on_where_one_was_killed(process: Process) ->
     await other.committer.stop()
 
 
+async def test_the_lease_of_a_killed_process_is_taken_although_its_transaction_is_still_open(process: Process) -> None:
+    other = Indexer(process.db, "another process", BASE_URL, now_us)
+    assert await leases.take(ACCESS, process.db, process.indexer.lease)
+    await let_lease_expire(process.db, process)
+    async with process.db.client.start_session() as session:
+        await session.start_transaction()
+        await leases.confirm(ACCESS, process.db, process.indexer.lease, session)
+        async with asyncio.timeout(30):  # MongoDB itself would end it after a minute, or many
+            assert await leases.take(ACCESS, process.db, other.lease)
+
+
 def work(process: Process) -> Reindexing:
     return Reindexing(process.db, process.indexer.lease, process.current.written, BASE_URL)
 
