@@ -29,19 +29,23 @@ def room(server: Server, rows: int) -> AbstractAsyncContextManager[None]:
     return server.pages.of(rows, server.settings.request_timeout_seconds)
 
 
-def link(relation: str, address: str, pairs: Pairs) -> dict[str, str]:
-    """A Bundle link to `address` with these query parameters."""
-    query = "&".join(f"{quote(name, safe=':')}={quote(value, safe=':,/$')}" for name, value in pairs)
-    return {"relation": relation, "url": f"{address}?{query}" if query else address}
-
-
 def links(address: str, applied: Pairs, cursor: str | None, following: str | None) -> list[dict[str, str]]:
     """`self`: what was applied, and the page that this is; `next`, where there is one, is a GET also after a POST."""
-    own = (*applied, ("_cursor", cursor)) if cursor else applied
-    found = [link("self", address, own)]
+    query = "&".join(map(_pair, applied))
+    found = [_link("self", address, query, cursor)]
     if following is not None:
-        found.append(link("next", address, (*applied, ("_cursor", following))))
+        found.append(_link("next", address, query, following))
     return found
+
+
+def _link(relation: str, address: str, query: str, cursor: str | None) -> dict[str, str]:
+    parts = [part for part in (query, cursor and _pair(("_cursor", cursor))) if part]
+    return {"relation": relation, "url": f"{address}?{'&'.join(parts)}" if parts else address}
+
+
+def _pair(pair: tuple[str, str]) -> str:
+    name, value = pair
+    return f"{quote(name, safe=':')}={quote(value, safe=':,/$')}"
 
 
 def bundle(type_: str, links: Sequence[dict[str, str]], entries: Iterable[bytes], total: int | None = None) -> bytes:

@@ -6,6 +6,7 @@ has been deleted: a search in the compartment of what nobody refers to finds not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -44,14 +45,13 @@ async def made(server: Server, access: Access, request: FhirRequest, query: Quer
     """The page that `query` asks for."""
     if query.contained != "false":
         found = await contained.search(server, access, query, request.base_url.encode())
-        query = replace(query, issues=(*query.issues, *found.issues))
-        return answer(request, query, found.entries, found.total, found.following)
+        return answer(request, _noted(query, found.issues), found.entries, found.total, found.following)
     if query.count == 0:
         total, notes = await _counted(server, access, query)
-        return answer(request, replace(query, issues=(*query.issues, *notes)), (), total, None)
+        return answer(request, _noted(query, notes), (), total, None)
     page = await reader.search(access, server.database, query, secret=server.secret)
     total, notes = await _total(server, access, query, page)
-    query = replace(query, issues=(*query.issues, *notes))
+    query = _noted(query, notes)
     following = cursor.seal(page.next, query, server.secret) if page.next else None
     base = request.base_url.encode()
     entries = await pages.entries(server, page.versions, partial(pages.match_entry, base, subset=query.subset))
@@ -59,8 +59,13 @@ async def made(server: Server, access: Access, request: FhirRequest, query: Quer
         included = await includes.follow(access, server.database, query.includes, page)
         along = partial(pages.match_entry, base, mode=b"include", subset=query.subset)
         entries += await pages.entries(server, included.versions, along)
-        query = replace(query, issues=(*query.issues, *left_out(included.cut)))
+        query = _noted(query, left_out(included.cut))
     return answer(request, query, entries, total, following)
+
+
+def _noted(query: Query, notes: Sequence[Issue]) -> Query:
+    """The query with more that is to be said of it."""
+    return replace(query, issues=(*query.issues, *notes)) if notes else query
 
 
 async def _total(server: Server, access: Access, query: Query, page: Page) -> tuple[int | None, list[Issue]]:

@@ -88,6 +88,12 @@ def costly(query: Query, tree: Expr) -> list[Expr]:
     return [part for part in parts if _is_costly(part) and not (first == _DATE and part in dates)]
 
 
+def in_order_of_entries(query: Query, tree: Expr) -> bool:
+    """Whether rows may be read from an index in the order that they have behind an entry, of the principal date or the
+    id, which they have only for one entry at a time, not for all with the same beginning."""
+    return not query.sort or query.sort[0].stored in (_DATE, layout.ID) or bool(_dates(conjuncts(tree)))
+
+
 def counting(part: Expr, tree: Expr) -> Plan:
     """How to count the rows of one of `costly(query, tree)`: of dates, those that what has an order leaves."""
     parts = conjuncts(tree)

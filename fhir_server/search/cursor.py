@@ -11,6 +11,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -25,7 +26,8 @@ _MAC = 16
 def advance(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> Position:
     """Where to go on after a page; `rows` are its documents, at least one, with `_id` and the fields of the sort."""
     last = values(plan, rows[-1])
-    seen = [row[layout.ID] for row in rows if values(plan, row) == last]
+    with_the_same = takewhile(lambda row: values(plan, row) == last, reversed(rows))
+    seen = [row[layout.ID] for row in with_the_same][::-1]
     if plan.position is not None and plan.position.values == last:
         seen = [*plan.position.seen, *seen]
     return Position(last, tuple(seen))

@@ -35,6 +35,11 @@ class KnownSystems(dict[str, tuple[str, ...]]):
     (see `store.systems`)."""
 
 
+class KnownFrequent(dict[str, float]):
+    """Criteria that many resources satisfied → until when that is taken for granted, in monotonic seconds
+    (see `store.frequent`)."""
+
+
 APPLICATION: Final = "fhir-server"
 """How MongoDB knows our connections."""
 POOL_SIZE: Final = 12
@@ -71,6 +76,7 @@ class Database:
     parameters: AsyncCollection[Document]
     workers: AsyncCollection[Document]
     systems: KnownSystems
+    frequent: KnownFrequent
 
     async def ping(self) -> None:
         """Return when a server that takes writes answers. Raises Unavailable."""
@@ -108,6 +114,7 @@ async def connect(uri: str, name: str) -> Database:
         parameters=database[layout.PARAMETERS],
         workers=database[layout.WORKERS],
         systems=KnownSystems(),
+        frequent=KnownFrequent(),
     )
 
 

@@ -6,8 +6,6 @@ Figures: docs/decisions/0008-links.md and 0011-plans.md.
 
 from __future__ import annotations
 
-from typing import Final
-
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from fhir_server.access.limits import Access
@@ -15,12 +13,9 @@ from fhir_server.search import compile as compiling
 from fhir_server.search.query import Plan, Query
 from fhir_server.search.rewrite import restrict, restricted, sort_targets, with_sort_limits
 from fhir_server.search.tree import EVERYTHING, Expr
-from fhir_server.store import links, lookups, systems
+from fhir_server.store import frequent, links, lookups, systems
 from fhir_server.store.database import Database
 from resources.outcome import Unprocessable
-
-FREQUENT: Final = 1_000
-"""Rows that are rather sorted than all of a type gone through."""
 
 
 async def plan(access: Access, db: Database, query: Query, *, secret: bytes) -> Plan:
@@ -32,16 +27,21 @@ async def plan(access: Access, db: Database, query: Query, *, secret: bytes) -> 
 
 
 async def tree(access: Access, db: Database, query: Query) -> Expr:
-    """The tree of a query as it is asked: restricted, and with all that had to be looked up."""
+    """The tree of a query for its pages: restricted, and with all that has to be looked up."""
+    found = await resolved(access, db, restricted(query, access.limit))
+    return await systems.told(db, found) if compiling.in_order_of_entries(query, found) else found
+
+
+async def counted_tree(access: Access, db: Database, query: Query) -> Expr:
+    """The tree of a query for counting: a single entry is counted in its index, the same beginning is not."""
     return await systems.told(db, await resolved(access, db, restricted(query, access.limit)))
 
 
 async def planned(access: Access, db: Database, query: Query, tree: Expr, *, secret: bytes) -> Plan:
     """The plan of a query whose tree was looked up."""
-    costly = compiling.costly(query, tree)
-    frequent = [part for part in costly if await links.exceeds(db, compiling.counting(part, tree), FREQUENT)]
+    passed_over = await frequent.among(db, compiling.costly(query, tree), tree)
     query = await _with_sort_limits(access, db, query)
-    return compiling.plan(query, tree, secret=secret, frequent=frequent)
+    return compiling.plan(query, tree, secret=secret, frequent=passed_over)
 
 
 async def _with_sort_limits(access: Access, db: Database, query: Query) -> Query:

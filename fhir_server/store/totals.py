@@ -40,7 +40,7 @@ async def count(access: Access, db: Database, query: Query) -> int:
     try:
         async with asyncio.timeout(COUNT_MILLISECONDS / 1000 + 1):
             with translated():
-                tree = await planning.tree(access, db, query)
+                tree = await planning.counted_tree(access, db, query)
                 return await links.count(db, compiling.unordered(tree, 0), milliseconds=COUNT_MILLISECONDS)
     except (Unprocessable, TimeoutError) as error:
         raise Unprocessable(
@@ -51,7 +51,7 @@ async def count(access: Access, db: Database, query: Query) -> int:
 async def estimate(access: Access, db: Database, query: Query) -> Estimate:
     """How many rows match, as far as that can be seen at once. Raises Unprocessable (too costly), Unavailable."""
     with translated():
-        tree = await planning.tree(access, db, query)
+        tree = await planning.counted_tree(access, db, query)
         plan = compiling.unordered(tree, 0)
         if plan.residual is not None:
             return Estimate(None, exact=False)
