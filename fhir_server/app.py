@@ -52,6 +52,8 @@ REMIND_SECONDS = 30.0
 """Between two lines of the log that say what is waited for."""
 LARGE_PAGES = 3
 """Of the largest size, so many are made at a time."""
+SORTS = 2
+"""Searches that sort by computed values, at a time: fewer than there may be large pages."""
 GC_THRESHOLDS = (50_000, 20, 50)
 """Far apart: requests make little garbage that counting does not free, and looking for it costs a third of a write."""
 
@@ -165,6 +167,7 @@ class Opening:
                 turns=Turns(),
                 threads=self.door.threads,
                 pages=Room(LARGE_PAGES * self.settings.page_size_max),
+                sorting=Room(SORTS),
             )
         )
         self.done = True

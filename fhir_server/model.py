@@ -176,12 +176,14 @@ class Version:
 class Condition:
     """A search that decided something before the commit and must still decide it inside the transaction: criteria of
     a conditional create and the like. `found` is the id that it found, None for no match. `key` says which criteria
-    these are, in canonical form: two commits with equal keys exclude one another."""
+    these are, in canonical form: two commits with equal keys exclude one another, and so do two that look for the same
+    business identifier in different words."""
 
     type: str
     tree: Expr
     key: str
     found: str | None
+    identifiers: tuple[str, ...] = ()
 
 
 @frozen

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from fhir_server.access.limits import Access
 from fhir_server.interactions import address, bundle_entries, conditional
 from fhir_server.interactions.bundle_entries import CHUNK
-from fhir_server.interactions.bundle_targets import Failures, Target, side_by_side
+from fhir_server.interactions.bundle_targets import Failures, Target, deletes, side_by_side
 from fhir_server.interactions.conditional import Match
 from fhir_server.interactions.links import Linked
 from fhir_server.interactions.server import Server
@@ -70,10 +70,7 @@ class Pending:
         asked = each.asked.request
         key = f"{asked.type}/{target.id}"
         if asked.interaction is Interaction.DELETE:
-            steps = target.settled or ()
-            self.deleted.update(step.change.type + "/" + step.change.id for step in steps if step.change)
-            if target.settled is None:
-                self.deleted.add(key)
+            self.deleted.update(deletes(each.asked, target))
         elif asked.interaction is not Interaction.PATCH and target.settled is None:
             self.written.add(key)
             self._waiting.setdefault(str(asked.type), []).append((each.asked.position, key, each.body))
@@ -225,7 +222,8 @@ async def _check_creates(
     for each in linked:
         entry = each.asked
         for condition in targets[entry.position].conditions:
-            if condition.found is not None or uses[condition.key] > 1:  # used twice: `check_overlap` says so
+            creates = targets[entry.position].creates_by(condition, entry.request)
+            if not creates or uses[condition.key] > 1:  # used twice: `check_overlap` says so
                 continue
             for position, key in await pending.matching(condition.type, condition.tree):
                 if position != entry.position:

@@ -7,7 +7,7 @@ See https://hl7.org/fhir/R4/http.html#trules.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from fhir_server.interactions.bundle_entries import Entry
 from fhir_server.interactions.links import Linked
 from fhir_server.interactions.server import Server
 from fhir_server.interactions.writing import Prepare, Step
-from fhir_server.model import Change, Condition, FhirRequest, Interaction, Version, frozen
+from fhir_server.model import Condition, FhirRequest, Interaction, Version, frozen
 from fhir_server.store import reader
 from resources.outcome import BadRequest, FhirError
 
@@ -44,6 +44,17 @@ class Target:
     current: Version | None = None
     conditions: tuple[Condition, ...] = ()
     settled: tuple[Step, ...] | None = None
+
+    @property
+    def finds(self) -> Version | None:
+        """What a conditional create found, and leaves as it is."""
+        if self.settled is None or len(self.settled) != 1 or self.settled[0].change is not None:
+            return None
+        return self.settled[0].current
+
+    def creates_by(self, condition: Condition, request: FhirRequest) -> bool:
+        """Whether the entry makes a resource because its criteria match none, or none that stays."""
+        return condition.found is None or (request.interaction is Interaction.CREATE and self.settled is None)
 
 
 class Failures:
@@ -108,7 +119,31 @@ async def find(server: Server, access: Access, entries: Sequence[Entry], failure
             failures.add(entry.position, target)
         else:
             targets[entry.position] = target
+    deleted = {key for entry in entries if entry.position in targets for key in deletes(entry, targets[entry.position])}
+    for entry in by_criteria:
+        match = targets[entry.position].finds if entry.position in targets else None
+        if match is not None and match.key in deleted:
+            targets[entry.position] = await create_anew(server, access, entry.request)
     return targets
+
+
+def deletes(entry: Entry, target: Target) -> Iterator[str]:
+    """The keys of what an entry deletes."""
+    if entry.request.interaction is not Interaction.DELETE:
+        return
+    if target.settled is None:
+        yield f"{entry.request.type}/{target.id}"
+        return
+    for step in target.settled:
+        if step.change is not None:
+            yield f"{step.change.type}/{step.change.id}"
+
+
+async def create_anew(server: Server, access: Access, request: FhirRequest) -> Target:
+    """The target of a conditional create whose match the same transaction deletes: deletes come first. The match must
+    still be the only one when that is committed. Raises what `conditional.find` raises."""
+    match = await conditional.find(server, access, str(request.type), request.when.if_none_exist or ())
+    return Target(server.new_id(), conditions=(match.condition,))
 
 
 async def side_by_side(items: Sequence[T], ask: Callable[[T], Awaitable[R]]) -> list[R | FhirError]:
@@ -129,11 +164,7 @@ async def side_by_side(items: Sequence[T], ask: Callable[[T], Awaitable[R]]) -> 
 async def find_one(server: Server, access: Access, request: FhirRequest) -> Target:
     """The target of a conditional write. Raises what its verb raises."""
     if request.interaction is Interaction.DELETE and server.settings.conditional_delete_multiple:
-        found = await conditional.find_all(server, access, str(request.type), request.query, delete.MANY)
-        steps = tuple(
-            Step(Change("DELETE", version.type, version.id, version, None), current=version) for version in found
-        )
-        return Target(None, settled=steps)
+        return Target(None, settled=await delete.steps(server, access, request))
     step = await _PREPARE[request.interaction](server, access, request)
     id_ = step.change.id if step.change else step.current.id if step.current else None
     is_settled = request.interaction is Interaction.DELETE or (
@@ -171,7 +202,7 @@ def claims(entry: Entry, target: Target) -> list[tuple[str, str]]:
     found += [
         (f"?{condition.key}", "This entry creates on the same criteria")
         for condition in target.conditions
-        if condition.found is None
+        if target.creates_by(condition, entry.request)
     ]
     return found
 

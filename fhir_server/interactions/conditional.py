@@ -12,7 +12,7 @@ from fhir_server.access.limits import Access
 from fhir_server.interactions.search import understood
 from fhir_server.interactions.server import Server
 from fhir_server.model import Condition, Pairs, Version
-from fhir_server.search.grammar import condition_key
+from fhir_server.search.grammar import condition_key, identifiers
 from fhir_server.search.query import Query
 from fhir_server.search.tree import EVERYTHING
 from fhir_server.store import reader
@@ -42,7 +42,8 @@ async def find(server: Server, access: Access, type_: str, criteria: Pairs, *, h
         )
     version = versions[0] if versions else None
     key = condition_key(type_, query.tree)
-    return Match(version, Condition(type_, query.tree, key, version.id if version else None))
+    found = version.id if version else None
+    return Match(version, Condition(type_, query.tree, key, found, identifiers(type_, query.tree)))
 
 
 async def find_all(server: Server, access: Access, type_: str, criteria: Pairs, most: int) -> tuple[Version, ...]:

@@ -8,7 +8,7 @@ from fhir_server.interactions.server import Server
 from fhir_server.interactions.writing import Step, carry_out, check_if_match
 from fhir_server.model import Change, Commit, FhirRequest, FhirResponse, Version
 from resources import json_codec
-from resources.outcome import Issue, operation_outcome
+from resources.outcome import Issue, PreconditionFailed, operation_outcome
 
 MANY = 1000
 """Most resources that one conditional delete removes; it is one transaction."""
@@ -34,18 +34,18 @@ async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
 
 def step(request: FhirRequest, current: Version | None) -> Step:
     """Delete `current`; nothing to do where there is none. Raises PreconditionFailed."""
-    check_if_match(request.when, current, f"{request.type}/{request.id or '?'}")
+    named = current.key if current else request.type if request.id is None else f"{request.type}/{request.id}"
+    check_if_match(request.when, current, str(named))
     if current is None or current.deleted:
         return Step(None, current=current)
     return Step(Change("DELETE", current.type, current.id, current, None), current=current)
 
 
 async def delete_many(server: Server, access: Access, request: FhirRequest) -> FhirResponse:
-    """Delete all that match, in one transaction. Raises PreconditionFailed when they are more than `MANY`."""
+    """Delete all that match, in one transaction. Raises PreconditionFailed as `steps` does."""
 
     async def attempt() -> FhirResponse:
-        versions = await conditional.find_all(server, access, str(request.type), request.query, MANY)
-        changes = tuple(Change("DELETE", version.type, version.id, version, None) for version in versions)
+        changes = tuple(step.change for step in await steps(server, access, request) if step.change)
         if not changes:
             return FhirResponse(204)
         await server.committer.commit(access, Commit(changes))
@@ -55,3 +55,19 @@ async def delete_many(server: Server, access: Access, request: FhirRequest) -> F
     return await retries.until_undisturbed(
         attempt, "the matching resources", tries=TRIES, first_pause=FIRST_PAUSE_SECONDS
     )
+
+
+async def steps(server: Server, access: Access, request: FhirRequest) -> tuple[Step, ...]:
+    """The steps of a conditional delete of many. If-Match names one version, so it is for one match at most.
+
+    Raises PreconditionFailed, also when they are more than `MANY`.
+    """
+    versions = await conditional.find_all(server, access, str(request.type), request.query, MANY)
+    if request.when.if_match is not None:
+        if len(versions) > 1:
+            raise PreconditionFailed(
+                f"If-Match names one version, but the criteria match {len(versions)} {request.type} resources.",
+                code="multiple-matches",
+            )
+        return (step(request, versions[0] if versions else None),)
+    return tuple(step(request, version) for version in versions)

@@ -66,9 +66,13 @@ class Links:
         if body is None:
             return Linked(entry, None)
         if isinstance(body, list):
-            return Linked(entry, self._in_patch(body))
+            patched = self._in_patch(body)
+            return Linked(entry, patched, tuple(dict.fromkeys(_in_operations(patched))))
         leads = self._leads(entry)
-        after = references.rewrite(body, leads.__getitem__)
+        own = _own_links(body)
+        after = references.rewrite(
+            body, leads.__getitem__ if not own else lambda link: None if _address(link) in own else leads[link]
+        )
         return Linked(entry, after, tuple(conditional_references(after)) if leads.suspicious else ())
 
     def correct(self, versions: Mapping[str, int]) -> bool:
@@ -102,13 +106,7 @@ class Links:
     def _in_patch(self, value: Any) -> Any:
         """The operations of a JSON Patch with their links replaced: whole strings only, as the elements that they go
         to are not known yet."""
-        if isinstance(value, str):
-            return self.absolute.get(value, value)
-        if isinstance(value, list):
-            return [self._in_patch(item) for item in value]
-        if isinstance(value, dict):
-            return {name: self._in_patch(item) for name, item in value.items()}
-        return value
+        return _replaced(value, self.absolute)
 
 
 class _Leads(dict[str, "str | None"]):
@@ -150,7 +148,62 @@ class Linked:
 
 def with_conditional(linked: Linked, keys: Mapping[str, str]) -> Linked:
     """The entry with its conditional references replaced too, by what they were found to mean."""
+    if isinstance(linked.body, list):
+        return Linked(linked.asked, _replaced(linked.body, keys))
     return Linked(linked.asked, references.rewrite(linked.body, keys.get))
+
+
+def _replaced(value: Any, keys: Mapping[str, str]) -> Any:
+    """A JSON Patch with whole strings replaced."""
+    if isinstance(value, str):
+        return keys.get(value, value)
+    if isinstance(value, list):
+        return [_replaced(item, keys) for item in value]
+    if isinstance(value, dict):
+        return {name: _replaced(item, keys) for name, item in value.items()}
+    return value
+
+
+def _in_operations(patch: Sequence[Any]) -> Iterator[str]:
+    """Each conditional reference that a JSON Patch puts where a reference stands."""
+    for operation in patch:
+        if isinstance(operation, dict) and "value" in operation:
+            last = str(operation.get("path", "")).rpartition("/")[2]
+            yield from _in_value(last, operation["value"])
+
+
+def _in_value(member: str, value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        parsed = references.parse(value) if member == "reference" and "?" in value else None
+        if parsed is not None and parsed.criteria is not None:
+            yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _in_value(member, item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _in_value(name, item)
+
+
+def _own_links(body: Json) -> frozenset[str]:
+    """What the resources inside a Bundle are called there: links to them lead to them, whatever has the same name
+    outside (https://hl7.org/fhir/R4/bundle.html#references)."""
+    if body.get("resourceType") != "Bundle" or not isinstance(body.get("entry"), list):
+        return frozenset()
+    own = set()
+    for entry in body["entry"]:
+        full_url = entry.get("fullUrl") if isinstance(entry, dict) else None
+        if isinstance(full_url, str):
+            parsed = references.parse(full_url)
+            own.add(full_url)
+            if parsed is not None and parsed.id is not None:
+                own.add(f"{parsed.type}/{parsed.id}")
+    return frozenset(own)
+
+
+def _address(link: str) -> str:
+    """A link without its version and fragment."""
+    return link.partition("#")[0].partition(_HISTORY)[0]
 
 
 def conditional_references(resource: Json) -> Iterator[str]:

@@ -12,6 +12,8 @@ from urllib.parse import quote
 from fhir_server.interactions import subsetting
 from fhir_server.interactions.server import Server
 from fhir_server.model import Json, Pairs, Version
+from fhir_server.search.query import Query
+from fhir_server.store import includes
 from fhir_server.threads import HEAVY_BYTES
 from resources import json_codec, subsets
 from resources.instants import instant_text
@@ -27,6 +29,20 @@ def room(server: Server, rows: int) -> AbstractAsyncContextManager[None]:
     if rows <= SMALL:
         return nullcontext()
     return server.pages.of(rows, server.settings.request_timeout_seconds)
+
+
+def brought(query: Query) -> int:
+    """Rows for what includes bring, where they are taken together with those of the page: a large one may not wait for
+    more while it holds some."""
+    return includes.MOST if query.includes and query.count > SMALL else 0
+
+
+def costly(server: Server, query: Query) -> AbstractAsyncContextManager[None]:
+    """Where a search may sort by values that are computed from all that it finds: it takes long, and they would have
+    all the room for pages."""
+    if all(key.stored is not None for key in query.sort):
+        return nullcontext()
+    return server.sorting.of(1, server.settings.request_timeout_seconds)
 
 
 def links(address: str, applied: Pairs, cursor: str | None, following: str | None) -> list[dict[str, str]]:

@@ -36,8 +36,7 @@ async def search(server: Server, access: Access, request: FhirRequest) -> FhirRe
     )
     if query.explain:
         return await explain(server, access, query)
-    rows = query.count + includes.MOST if query.includes else query.count
-    async with pages.room(server, rows):
+    async with pages.costly(server, query), pages.room(server, query.count + pages.brought(query)):
         return await made(server, access, request, query)
 
 
@@ -56,9 +55,11 @@ async def made(server: Server, access: Access, request: FhirRequest, query: Quer
     base = request.base_url.encode()
     entries = await pages.entries(server, page.versions, partial(pages.match_entry, base, subset=query.subset))
     if query.includes:
-        included = await includes.follow(access, server.database, query.includes, page)
-        along = partial(pages.match_entry, base, mode=b"include", subset=query.subset)
-        entries += await pages.entries(server, included.versions, along)
+        # What is brought to a small page takes its room only now: matches that are long to find keep nobody waiting.
+        async with pages.room(server, 0 if pages.brought(query) else includes.MOST):
+            included = await includes.follow(access, server.database, query.includes, page)
+            along = partial(pages.match_entry, base, mode=b"include", subset=query.subset)
+            entries += await pages.entries(server, included.versions, along)
         query = _noted(query, left_out(included.cut))
     return answer(request, query, entries, total, following)
 

@@ -70,6 +70,8 @@ class Server:
     """For what would hold the event loop."""
     pages: Room
     """Rows of large pages that are made at a time."""
+    sorting: Room
+    """Searches that sort by what is computed, at a time."""
 
     @property
     def parameters(self) -> ParameterSet:

@@ -1,16 +1,18 @@
 """transaction: all entries or none. https://hl7.org/fhir/R4/http.html#trules.
 
 Rule: entries become `Change`s that are committed once; what was found before the commit is found again in it, and if
-somebody wrote in between, everything is worked out anew.
+somebody wrote in between, everything is worked out anew, in turns with the others that write the same.
 
 The order is the specification's: deletes, creates, updates and patches, then reads. Criteria of conditional writes are
-judged on the state before, conditional references on the state after (see `bundle_conditions`). Reads are tried before
-anything is written, so that one that fails makes the transaction fail; they are made after the commit and see it.
+judged on the state before, conditional references on the state after, with what is patched as it was before (see
+`bundle_conditions`). Reads are tried before anything is written, so that one that fails makes the transaction fail;
+they are made after the commit and see it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from fhir_server.access.limits import Access
@@ -31,6 +33,7 @@ from fhir_server.interactions.links import Linked, Links
 from fhir_server.interactions.server import Server
 from fhir_server.interactions.writing import Step
 from fhir_server.model import Change, Commit, Condition, FhirRequest, FhirResponse, Interaction, Version, frozen
+from fhir_server.store.committer import ConditionChanged, VersionChanged
 from fhir_server.threads import HEAVY_BYTES
 from resources import validation
 from resources.outcome import FhirError, Unprocessable
@@ -58,12 +61,17 @@ async def transaction(server: Server, access: Access, request: FhirRequest) -> F
     """A transaction-response in the order of the request. Raises the errors of all entries that fail as one, Conflict
     when others keep writing the same resources, PayloadTooLarge for what the database cannot take at once."""
     entries = await checked(server, request)
-    return await retries.until_undisturbed(
-        lambda: attempt(server, access, entries),
-        "the same resources",
-        tries=TRIES,
-        first_pause=FIRST_PAUSE_SECONDS,
-    )
+    keys = {key for entry in entries if entry.writes and (key := writing.turn(entry.request)) is not None}
+    if not server.turns.are_taken(keys):
+        with contextlib.suppress(VersionChanged, ConditionChanged):
+            return await attempt(server, access, entries)
+    async with server.turns.of_all(keys):
+        return await retries.until_undisturbed(
+            lambda: attempt(server, access, entries),
+            "the same resources",
+            tries=TRIES,
+            first_pause=FIRST_PAUSE_SECONDS,
+        )
 
 
 async def checked(server: Server, request: FhirRequest) -> list[Entry]:

@@ -6,8 +6,8 @@ Rule: this only spares retries; what keeps writers apart for certain is the vers
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
 
 
 class Turns:
@@ -29,3 +29,15 @@ class Turns:
             self._users[key] -= 1
             if not self._users[key]:
                 del self._users[key], self._locks[key]
+
+    @asynccontextmanager
+    async def of_all(self, keys: Collection[str]) -> AsyncIterator[None]:
+        """The same for several keys, each once; taken in one order by all, so that nobody waits in a circle."""
+        async with AsyncExitStack() as stack:
+            for key in sorted(keys):
+                await stack.enter_async_context(self.of(key))
+            yield
+
+    def are_taken(self, keys: Collection[str]) -> bool:
+        """Whether somebody has or awaits the turn at one of the keys."""
+        return bool(self._locks) and not self._locks.keys().isdisjoint(keys)

@@ -8,14 +8,15 @@ See https://hl7.org/fhir/R4/search.html.
 
 from __future__ import annotations
 
+from fhir_server.document import entry
 from fhir_server.model import Pairs
 from fhir_server.search import contained, criteria, filters, results, rewrite
 from fhir_server.search.criteria import Asking, UnknownParameterError, UnreadyParameterError, shown
 from fhir_server.search.query import Query
 from fhir_server.search.reading import Reading
-from fhir_server.search.tree import Expr, InCompartment, all_of, conjuncts
+from fhir_server.search.tree import Equals, Expr, InCompartment, StartsWith, all_of, conjuncts
 from fhir_server.search.upgrade import check_current
-from resources.outcome import BadRequest, FhirError, Unavailable
+from resources.outcome import BadRequest, FhirError, Issue, Unavailable
 from resources.parameters import WITHOUT_ENTRIES, WORDS, ParameterSet
 from resources.registry import RESOURCE_TYPES
 
@@ -24,6 +25,9 @@ LONGEST_VALUE = 4000
 MOST_PARAMETERS = 200
 """Parameters of one search."""
 
+OF_CLIENTS = frozenset({"_", "_totalMethod"})
+"""What clients send by habit: fhirpy to ask for `total`, others against caches. They filter nothing, so without them no
+search finds too much."""
 _COMMON = frozenset({*WITHOUT_ENTRIES, *WORDS, "_list", "_profile", "_security", "_source", "_tag"})
 """Those of every type, which a search over all types takes."""
 
@@ -93,6 +97,18 @@ def condition_key(type_: str, tree: Expr) -> str:
     return f"{type_}?{'&'.join(sorted(map(repr, conjuncts(tree))))}"
 
 
+def identifiers(type_: str, tree: Expr) -> tuple[str, ...]:
+    """The values of business identifiers that all of what satisfies `tree` has, each without its system, which one
+    client names and another does not."""
+    key = f"{type_}.identifier{entry.SEPARATOR}"
+    texts = [
+        part.entry if isinstance(part, Equals) else part.prefix
+        for part in conjuncts(tree)
+        if isinstance(part, Equals | StartsWith)
+    ]
+    return tuple(key + text.removeprefix(key).partition(entry.SEPARATOR)[0] for text in texts if text.startswith(key))
+
+
 def _read(reading: Reading, name: str, text: str) -> None:
     if len(text) > LONGEST_VALUE:
         raise BadRequest(
@@ -102,6 +118,8 @@ def _read(reading: Reading, name: str, text: str) -> None:
         reading.leave_out(f"Parameter {shown(name)} has no value")
     elif name in results.RESULT_PARAMETERS:
         results.RESULT_PARAMETERS[name](reading, text)
+    elif name in OF_CLIENTS:
+        reading.warnings.append(Issue("warning", "not-supported", f"Parameter {name} changes nothing and was left out"))
     elif forms := results.forms(name):
         allowed = " and ".join(forms)
         raise BadRequest(f"Parameter {shown(name)}: it does not take this modifier; there are {allowed}")

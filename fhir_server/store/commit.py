@@ -117,7 +117,7 @@ async def prepare(
             weight += sum(encoded.weight for encoded in chunk)
     else:
         weight = admission.estimate(text_bytes)
-    claims = {f"condition {condition.key}" for condition in commit.conditions}
+    claims = {f"condition {key}" for condition in commit.conditions for key in (condition.key, *condition.identifiers)}
     claims.update(*(keys for _, keys in concerned))
     return Prepared(
         access=access,

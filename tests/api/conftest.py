@@ -80,3 +80,9 @@ async def client(server_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client whose paths are relative to the service base: `client.get("Patient/1")`."""
     async with httpx.AsyncClient(base_url=f"{server_url}/") as made:
         yield made
+
+
+@pytest.fixture
+def mrn() -> str:
+    """A medical record number that no other test uses."""
+    return uuid.uuid4().hex

@@ -4,68 +4,13 @@ import asyncio
 import base64
 import json
 import uuid
-from typing import Any
 
 import httpx
 import pytest
 
-Json = dict[str, Any]
+from tests.api.bundled import entry, identified, location, observation, patient, refused, send, transaction
+
 REPRESENTATION = {"Prefer": "return=representation"}
-
-
-def entry(method: str, url: str, resource: Json | None = None, full_url: str | None = None, **request: str) -> Json:
-    made: Json = {"request": {"method": method, "url": url, **request}}
-    if resource is not None:
-        made["resource"] = resource
-    if full_url is not None:
-        made["fullUrl"] = full_url
-    return made
-
-
-def transaction(*entries: Json) -> Json:
-    return {"resourceType": "Bundle", "type": "transaction", "entry": list(entries)}
-
-
-def patient(**members: Any) -> Json:
-    return {"resourceType": "Patient", **members}
-
-
-def observation(subject: str, **members: Any) -> Json:
-    code = {"coding": [{"system": "http://loinc.org", "code": "8480-6"}]}
-    return {
-        "resourceType": "Observation", "status": "final", "code": code, "subject": {"reference": subject}, **members
-    }  # fmt: skip
-
-
-def identified(value: str) -> list[Json]:
-    return [{"system": "http://example.org/mrn", "value": value}]
-
-
-async def send(client: httpx.AsyncClient, *entries: Json, **headers: str) -> Json:
-    answer = await client.post("", json=transaction(*entries), headers=headers)
-    assert answer.status_code == 200, answer.text
-    bundle: Json = answer.json()
-    assert bundle["type"] == "transaction-response"
-    assert len(bundle.get("entry", [])) == len(entries)
-    return bundle
-
-
-async def refused(client: httpx.AsyncClient, *entries: Json) -> tuple[int, list[tuple[str, str]]]:
-    """Status, and code and expression of each issue."""
-    answer = await client.post("", json=transaction(*entries))
-    issues = answer.json()["issue"]
-    return answer.status_code, [(issue["code"], issue.get("expression", [""])[0]) for issue in issues]
-
-
-def location(answered: Json) -> str:
-    """`Patient/1` of an entry's response."""
-    found: str = answered["response"]["location"]
-    return "/".join(found.split("/fhir/")[1].split("/")[:2])
-
-
-@pytest.fixture
-def mrn() -> str:
-    return uuid.uuid4().hex
 
 
 async def test_create_of_linked_resources(client: httpx.AsyncClient) -> None:
@@ -221,97 +166,6 @@ async def test_the_same_resource_twice(client: httpx.AsyncClient, mrn: str) -> N
 async def test_the_same_full_url_twice(client: httpx.AsyncClient) -> None:
     post = entry("POST", "Patient", patient(), "urn:uuid:7bb2a6b4-5bd5-4d5a-9a8e-3d3b3c8e4a55")
     assert await refused(client, post, post) == (400, [("duplicate", "Bundle.entry[1].fullUrl")])
-
-
-async def test_conditional_create(client: httpx.AsyncClient, mrn: str) -> None:
-    full_url = f"urn:uuid:{uuid.uuid4()}"
-    entries = (
-        entry("POST", "Patient", patient(identifier=identified(mrn)), full_url, ifNoneExist=f"identifier={mrn}"),
-        entry("POST", "Observation", observation(full_url)),
-    )
-    first = (await send(client, *entries))["entry"]
-    second = (await send(client, *entries))["entry"]
-    assert [each["response"]["status"] for each in first] == ["201 Created", "201 Created"]
-    assert [each["response"]["status"] for each in second] == ["200 OK", "201 Created"]
-    assert location(first[0]) == location(second[0])
-    assert (await client.get(location(second[1]))).json()["subject"]["reference"] == location(first[0])
-
-
-async def test_two_creates_on_the_same_criteria(client: httpx.AsyncClient, mrn: str) -> None:
-    post = entry("POST", "Patient", patient(identifier=identified(mrn)), ifNoneExist=f"identifier={mrn}")
-    status, issues = await refused(client, post, post)
-    assert (status, issues[0]) == (400, ("duplicate", "Bundle.entry[1]"))
-
-
-async def test_a_conditional_create_that_another_entry_makes_untrue(client: httpx.AsyncClient, mrn: str) -> None:
-    found = await refused(
-        client,
-        entry("POST", "Patient", patient(identifier=identified(mrn))),
-        entry("POST", "Patient", patient(identifier=identified(mrn)), ifNoneExist=f"identifier={mrn}"),
-    )
-    assert found == (412, [("multiple-matches", "Bundle.entry[1]")])
-
-
-async def test_conditional_update_and_overlap(client: httpx.AsyncClient, mrn: str) -> None:
-    put = entry("PUT", f"Patient?identifier={mrn}", patient(identifier=identified(mrn)), f"urn:uuid:{uuid.uuid4()}")
-    [made] = (await send(client, put))["entry"]
-    assert made["response"]["status"] == "201 Created"
-    body = patient(identifier=identified(mrn), active=True)
-    [changed] = (await send(client, entry("PUT", f"Patient?identifier={mrn}", body)))["entry"]
-    assert (changed["response"]["status"], changed["response"]["etag"]) == ("200 OK", 'W/"2"')
-    found = await refused(client, put, entry("DELETE", location(made)))
-    assert found == (400, [("duplicate", "Bundle.entry[1]")])
-
-
-async def test_conditional_patch_and_delete(client: httpx.AsyncClient, mrn: str) -> None:
-    await client.put(f"Patient/{mrn}", json=patient(id=mrn, identifier=identified(mrn)))
-    data = base64.b64encode(b'[{"op": "add", "path": "/active", "value": true}]').decode()
-    binary = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": data}
-    await send(client, entry("PATCH", f"Patient?identifier={mrn}", binary))
-    assert (await client.get(f"Patient/{mrn}")).json()["active"] is True
-    await send(client, entry("DELETE", f"Patient?identifier={mrn}"))
-    assert (await client.get(f"Patient/{mrn}")).status_code == 410
-
-
-async def test_conditional_reference_to_what_is_stored(client: httpx.AsyncClient, mrn: str) -> None:
-    await client.put(f"Patient/{mrn}", json=patient(id=mrn, identifier=identified(mrn)))
-    link = f"Patient?identifier=http://example.org/mrn|{mrn}"
-    [made] = (await send(client, entry("POST", "Observation", observation(link))))["entry"]
-    assert (await client.get(location(made))).json()["subject"]["reference"] == f"Patient/{mrn}"
-
-
-async def test_conditional_reference_to_what_the_transaction_creates(client: httpx.AsyncClient, mrn: str) -> None:
-    bundle = await send(
-        client,
-        entry("POST", "Observation", observation(f"Patient?identifier={mrn}")),
-        entry("POST", "Patient", patient(identifier=identified(mrn))),
-    )
-    observed, person = map(location, bundle["entry"])
-    assert (await client.get(observed)).json()["subject"]["reference"] == person
-
-
-@pytest.mark.parametrize(("stored", "code"), [(0, "not-found"), (2, "multiple-matches")])
-async def test_conditional_reference_without_one_match(
-    client: httpx.AsyncClient, mrn: str, stored: int, code: str
-) -> None:
-    for _ in range(stored):
-        await client.post("Patient", json=patient(identifier=identified(mrn)))
-    found = await refused(
-        client,
-        entry("POST", "Patient", patient()),
-        entry("POST", "Observation", observation(f"Patient?identifier={mrn}")),
-    )
-    assert found == (412, [(code, "Bundle.entry[1]")])
-
-
-async def test_a_conditional_reference_does_not_lead_to_what_is_deleted(client: httpx.AsyncClient, mrn: str) -> None:
-    await client.put(f"Patient/{mrn}", json=patient(id=mrn, identifier=identified(mrn)))
-    found = await refused(
-        client,
-        entry("DELETE", f"Patient/{mrn}"),
-        entry("POST", "Observation", observation(f"Patient?identifier={mrn}")),
-    )
-    assert found == (412, [("not-found", "Bundle.entry[1]")])
 
 
 async def test_relative_links_are_resolved_against_the_full_url(client: httpx.AsyncClient) -> None:

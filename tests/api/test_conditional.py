@@ -48,6 +48,15 @@ async def test_a_hundred_equal_conditional_creates_make_one(client: httpx.AsyncC
     assert found["total"] == 1
 
 
+async def test_creates_that_look_for_one_identifier_in_different_words_make_one(client: httpx.AsyncClient) -> None:
+    for _ in range(5):
+        number = new_number()
+        identifier = f"identifier={SYSTEM}|{number}"
+        criteria = [identifier, f"identifier={number}", f"{identifier}&active:missing=true"]
+        answers = await asyncio.gather(*(create(client, number, criteria[n % 3]) for n in range(12)))
+        assert sorted(answer.status_code for answer in answers) == [200] * 11 + [201]
+
+
 async def test_a_hundred_equal_conditional_updates_make_one(client: httpx.AsyncClient) -> None:
     number = new_number()
 

@@ -41,6 +41,26 @@ async def test_updates_that_come_between_are_deleted_too(client: httpx.AsyncClie
     assert (await client.get("Basic", params=criteria)).json().get("entry", []) == []
 
 
+async def test_if_match_names_the_version_of_one(client: httpx.AsyncClient, mrn: str) -> None:
+    body = {"resourceType": "Basic", "code": {"text": "x"}, "identifier": [{"value": mrn}], "id": mrn}
+    for language in ("en", "de"):
+        await client.put(f"Basic/{mrn}", json={**body, "language": language})
+    criteria = {"identifier": mrn}
+    assert (await client.delete("Basic", params=criteria, headers={"If-Match": 'W/"1"'})).status_code == 412
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [{"request": {"method": "DELETE", "url": f"Basic?identifier={mrn}", "ifMatch": 'W/"1"'}}],
+    }
+    assert (await client.post("", json=bundle)).status_code == 412
+    assert (await client.get(f"Basic/{mrn}")).status_code == 200
+    await client.put(f"Basic/{mrn}-2", json={**body, "id": f"{mrn}-2"})
+    several = await client.delete("Basic", params=criteria, headers={"If-Match": 'W/"2"'})
+    assert (several.status_code, several.json()["issue"][0]["code"]) == (412, "multiple-matches")
+    await client.delete(f"Basic/{mrn}-2")
+    assert (await client.delete("Basic", params=criteria, headers={"If-Match": 'W/"2"'})).status_code == 200
+
+
 async def test_the_capability_statement_says_so(client: httpx.AsyncClient) -> None:
     statement = (await client.get("metadata")).json()
     assert {resource["conditionalDelete"] for resource in statement["rest"][0]["resource"]} == {"multiple"}

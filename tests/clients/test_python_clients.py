@@ -15,6 +15,8 @@ def test_fhirpy_reads_searches_pages_and_writes(hospital: Hospital) -> None:
     assert [each["id"] for each in found.fetch_all()] == ["pulse-2", "pulse-3", "pulse-4"]
     assert len(client.resources("Observation").limit(2).fetch_all()) == 5
 
+    assert client.resources("Observation").search(patient=hospital.patient).count() == 5
+
     basic = client.resource("Basic", code={"text": "from fhirpy"})
     basic.save()
     basic["code"]["text"] = "changed"
