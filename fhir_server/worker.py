@@ -21,6 +21,9 @@ from fhir_server.settings import Settings, problems
 APPLICATION: Final = "fhir_server.app:create"
 BACKLOG: Final = 2048
 OPEN_FILES: Final = 65_536
+IDLE_SECONDS: Final = 75
+"""A connection between two requests is kept so long: longer than clients and proxies keep theirs (60 s at most by
+default), so that no request is sent on one that is being closed."""
 
 logger = logging.getLogger("fhir_server.worker")  # also where its __name__ is __main__
 
@@ -34,6 +37,7 @@ def serve(descriptor: int, settings: Settings) -> None:
             loop="uvloop",
             http=Connection,
             backlog=BACKLOG,
+            timeout_keep_alive=IDLE_SECONDS,
             access_log=False,
             log_config=None,
             log_level="warning",

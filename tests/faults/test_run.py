@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -89,6 +91,20 @@ def test_stops_in_order_and_keeps_everything(tmp_path: Path) -> None:
         assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
     with running(tmp_path) as server:
         assert patient_is_there(server.base)
+
+
+def test_a_connection_is_kept_for_longer_than_clients_keep_theirs(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        address = urlsplit(server.base)
+        assert address.hostname is not None
+        with socket.create_connection((address.hostname, address.port or 80), timeout=7) as connection:
+            request = f"GET /ready HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode()
+            connection.sendall(request)
+            connection.recv(65_536)
+            with pytest.raises(TimeoutError):  # httpx closes its own after 5 seconds
+                connection.recv(1)
+            connection.sendall(request)
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
 
 
 def test_kill_of_the_steering_process_takes_the_others_along(tmp_path: Path) -> None:
