@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import bundles, loads, million, reads, searches, startup, workers, writes
+from benchmarks import bundles, in_memory, loads, million, reads, searches, startup, workers, writes
 from benchmarks.compare import HEADER, Figure, Limit
 
 FIGURES: dict[str, Callable[[], Sequence[Figure | Limit]]] = {
     "reads": reads.figures,
     "searches": searches.figures,
     "million": million.figures,
+    "in_memory": in_memory.figures,
     "writes": writes.figures,
     "bundles": bundles.figures,
     "loads": loads.figures,
