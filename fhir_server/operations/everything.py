@@ -21,7 +21,6 @@ from fhir_server.interactions.server import Operation, Server
 from fhir_server.model import FhirRequest, FhirResponse, Pairs
 from fhir_server.operations import parameters
 from fhir_server.search import cursor, record
-from fhir_server.search.criteria import Asking
 from fhir_server.search.query import Position, Query, SortKey, Stored
 from fhir_server.search.record import MEMBERS, PATIENT
 from fhir_server.search.tree import Expr, HasId, InCompartment, Not, OfType, Updated, all_of
@@ -39,10 +38,11 @@ TAKEN: Final = {"start": "valueDate", "end": "valueDate", "_since": "valueInstan
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The parameters, understood: `types` is empty for all, `since` in microseconds since the epoch."""
+    """The parameters, understood: `start` is the first millisecond and `end` the last one (both since the epoch),
+    `types` is empty for all, `since` in microseconds since the epoch."""
 
-    start: str | None
-    end: str | None
+    start: int | None
+    end: int | None
     since: int | None
     types: tuple[str, ...]
     count: int
@@ -129,18 +129,19 @@ def understood(server: Server, pairs: Pairs) -> Asked:
         values[name] = value
     if unknown := sorted(types - RESOURCE_TYPES):
         raise BadRequest(f"Parameter _type: {unknown[0][:40]!r} is not a resource type")
-    _check_period(values.get("start"), values.get("end"))
+    start, end = _period(values.get("start"), values.get("end"))
     applied = tuple(pair for pair in pairs if pair[0] != "_cursor")
     return Asked(
-        values.get("start"), values.get("end"), _since(values.get("_since")), tuple(sorted(types)),
-        _count(server, values.get("_count")), values.get("_cursor"), applied,
+        start, end, _since(values.get("_since")), tuple(sorted(types)), _count(server, values.get("_count")),
+        values.get("_cursor"), applied,
     )  # fmt: skip
 
 
-def _check_period(start: str | None, end: str | None) -> None:
+def _period(start: str | None, end: str | None) -> tuple[int | None, int | None]:
     first, last = (None if text is None else _bounds(name, text) for name, text in (("start", start), ("end", end)))
     if first is not None and last is not None and last[1] < first[0]:
         raise BadRequest(f"end={end} is before start={start}")
+    return first and first[0], last and last[1]
 
 
 def _bounds(name: str, text: str) -> tuple[int, int]:
@@ -186,14 +187,12 @@ async def parts(server: Server, access: Access, key: str, asked: Asked, query: Q
     """The searches that the query is divided into, each with the end of the ids that it may find: one for each type
     that is there where a time is asked for, since types have their own dates, and tests of all cost as much for each
     resource; not those that the cursor has passed. Raises BadRequest."""
-    bounds = [f"{prefix}{text}" for prefix, text in (("ge", asked.start), ("le", asked.end)) if text is not None]
-    if not bounds:
+    if asked.start is asked.end is None:
         return {"": query}
-    asking = Asking(server.parameters, server.settings.base_url, server.clock() // 1000)
     position = cursor.unseal(asked.cursor, query, server.secret).values[0] if asked.cursor else ""
     present = await compartments.types_in(access, server.database, key)
     return {
-        end: replace(query, tree=all_of(query.tree, OfType((type_,)), record.in_time(asking, type_, bounds)))
+        end: replace(query, tree=all_of(query.tree, OfType((type_,)), record.in_time(type_, asked.start, asked.end)))
         for type_ in present
         if type_ in (query.types or present)
         and (end := f"{type_}0") > str(position)  # the character after the slash of Observation/1

@@ -6,15 +6,13 @@ See https://hl7.org/fhir/R4/patient-operation-everything.html.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
 from fhir_server.document import entry
 from fhir_server.search import includes, sort
-from fhir_server.search.criteria import Asking, criterion
 from fhir_server.search.includes import Include, Way
-from fhir_server.search.tree import EVERYTHING, Expr, Not, OfType, Present, StartsWith, all_of, any_of
+from fhir_server.search.tree import EVERYTHING, Expr, Not, OfType, Present, StartsWith, Within, all_of, any_of
 from resources.compartments import holds, membership
 from resources.parameters import ParameterSet
 from resources.registry import RESOURCE_TYPES
@@ -24,16 +22,20 @@ MEMBERS: Final = tuple(sorted(type_ for type_ in RESOURCE_TYPES if holds(PATIENT
 """The types that can be in a patient's compartment."""
 
 
-def in_time(asking: Asking, type_: str, bounds: Sequence[str]) -> Expr:
-    """The test that the first date which a resource of a type has is within `bounds` (`ge2024-01-01`), as a search
-    would ask for it, or that it has none: what is not of one time is part of the record at any time."""
+def in_time(type_: str, low: int | None, high: int | None) -> Expr:
+    """The test that the first date which a resource of a type has overlaps with the span from `low` to `high`
+    (milliseconds, inclusive; None is open), or that it has none: what is not of one time is part of the record at any
+    time."""
+    codes = sort.dates(type_)
+    if low is high is None or not codes:
+        return EVERYTHING
     tests: list[Expr] = []
     before: list[Expr] = []
-    codes = sort.dates(type_) if bounds else ()
     for code in codes:
-        tests.append(all_of(*before, *(criterion(asking, (type_,), code, bound) for bound in bounds)))
-        before.append(Not(Present(f"{type_}.{code}", ranged=True)))
-    return any_of(*tests, all_of(*before)) if codes else EVERYTHING
+        key = f"{type_}.{code}"
+        tests.append(all_of(*before, Within(key, low_to=high, high_from=low)))
+        before.append(Not(Present(key, ranged=True)))
+    return any_of(*tests, all_of(*before))
 
 
 @lru_cache(maxsize=4)

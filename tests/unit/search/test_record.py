@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from fhir_server.search import record
-from fhir_server.search.criteria import Asking
 from fhir_server.search.extract import extract
 from fhir_server.search.match import matches
 from fhir_server.search.tree import EVERYTHING, Expr
+from resources import instants
 from resources.parameters import BASE
 from resources.registry import RESOURCE_TYPES
 
@@ -34,14 +34,34 @@ def holds(tree: Expr, type_: str, **members: Any) -> bool:
     ],
 )
 def test_the_first_date_that_is_there_counts(members: dict[str, Any], expected: bool) -> None:
-    tree = record.in_time(Asking(BASE, BASE_URL, 0), "MedicationRequest", ["ge2024-01-01", "le2024-12-31"])
+    tree = record.in_time("MedicationRequest", *instants.bounds("2024"))
     assert holds(tree, "MedicationRequest", **members) is expected
 
 
+@pytest.mark.parametrize(
+    ("period", "expected"),
+    [
+        ({"start": "2023-12", "end": "2025-01"}, True),
+        ({"start": "2023-12", "end": "2024-01-01"}, True),
+        ({"start": "2024-12-31", "end": "2025"}, True),
+        ({"start": "2024-12-31"}, True),
+        ({"end": "2024-01-01"}, True),
+        ({"start": "2020", "end": "2023-12-31"}, False),
+        ({"start": "2025-01-01"}, False),
+        ({"end": "2023"}, False),
+    ],
+)
+def test_a_period_that_overlaps_is_in(period: dict[str, str], expected: bool) -> None:
+    low, high = instants.bounds("2024")
+    assert holds(record.in_time("Encounter", low, high), "Encounter", period=period) is expected
+    after, until = (holds(record.in_time("Encounter", *at), "Encounter", period=period)
+                    for at in ((low, None), (None, high)))  # fmt: skip
+    assert (after and until) is expected
+
+
 def test_what_has_no_date_is_of_any_time() -> None:
-    asking = Asking(BASE, BASE_URL, 0)
-    assert record.in_time(asking, "RelatedPerson", ["ge2024"]) == EVERYTHING
-    assert record.in_time(asking, "Observation", []) == EVERYTHING
+    assert record.in_time("RelatedPerson", instants.bounds("2024")[0], None) == EVERYTHING
+    assert record.in_time("Observation", None, None) == EVERYTHING
 
 
 @pytest.mark.parametrize(
