@@ -1,4 +1,4 @@
-"""Strings: found by their beginning, without case, accents and punctuation; `:exact` and `:contains`.
+"""Strings: found by their beginning, without case, accents, strokes and punctuation; `:exact` and `:contains`.
 
 Rule: what is asked and what is stored are folded by one function. See https://hl7.org/fhir/R4/search.html#string.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from fhir_server.document import entry
 from fhir_server.search import sort
 from fhir_server.search.tree import Contains, Equals, Expr, StartsWith
-from fhir_server.search.types import sounds
+from fhir_server.search.types import letters, sounds
 from fhir_server.search.types.asked import Asked, unescape
 from fhir_server.search.types.remembered import Remembered
 from fhir_server.search.types.sink import Sink
@@ -28,10 +28,8 @@ PARTS = {
 
 @lru_cache(maxsize=8192)
 def fold(text: str) -> str:
-    """`text` in lower case, without accents and punctuation, runs of white space as one blank."""
-    plain = text.casefold()
-    if not plain.isascii():
-        plain = unicodedata.normalize("NFKD", plain).casefold()
+    """`text` in lower case and plain letters, without accents and punctuation, runs of white space as one blank."""
+    plain = letters.plain(text)
     if not plain.isalnum():
         plain = "".join(filter(_kept, plain))
     return " ".join(plain.split())

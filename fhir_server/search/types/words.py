@@ -1,7 +1,7 @@
 """Words of texts: for `_text` (those of the narrative) and `_content` (those of all texts for people).
 
-Rule: a word is a run of letters and digits, without case and accents. `_text=(bone OR liver) metastas*`: words next to
-each other, or with AND between, must all be there, of those with OR one, and `*` stands for any ending.
+Rule: a word is a run of letters and digits, without case, accents and strokes. `_text=(bone OR liver) metastas*`: words
+next to each other, or with AND between, must all be there, of those with OR one, and `*` stands for any ending.
 See https://hl7.org/fhir/R4/search.html#content and docs/decisions/0009-text-search.md.
 """
 
@@ -17,6 +17,7 @@ from typing import Any
 from fhir_server.document import entry
 from fhir_server.search.rewrite import choice
 from fhir_server.search.tree import Equals, Expr, StartsWith, all_of, any_of
+from fhir_server.search.types import letters
 from fhir_server.search.types.asked import Asked, unescape
 from fhir_server.search.types.sink import Sink
 from resources import texts
@@ -36,10 +37,9 @@ _APOSTROPHES = str.maketrans("", "", "'’")
 
 def words(text: str) -> tuple[str, ...]:
     """The distinct words of `text`, folded, in order."""
-    plain = text.casefold().translate(_APOSTROPHES)
+    plain = letters.plain(text).translate(_APOSTROPHES)
     if not plain.isascii():
-        decomposed = unicodedata.normalize("NFKD", plain).casefold()
-        plain = "".join(character for character in decomposed if unicodedata.category(character) != "Mn")
+        plain = "".join(character for character in plain if unicodedata.category(character) != "Mn")
     return tuple(dict.fromkeys(word[:LONGEST_WORD] for word in _WORD.findall(plain)))
 
 

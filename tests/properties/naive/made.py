@@ -17,7 +17,8 @@ Json = dict[str, Any]
 
 FAMILIES = [
     "Müller", "Muller", "MULLER", "O'Brien", "obrien", "Smith-Jones", "smith  jones", "van der Berg", "Nguyễn", "李",
-    "Straße", "STRASSE", "Øberg", "Ångström", "a|b", "a,b", "a\\b", "$ne", ".*", "!!!", "Smith\u00a0Jones", "x" * 200,
+    "Straße", "STRASSE", "Øberg", "oberg", "Ångström", "Łęski", "Ægir", "a|b", "a,b", "a\\b", "$ne", ".*", "!!!",
+    "Smith\u00a0Jones", "x" * 200,
 ]  # fmt: skip
 SYSTEMS = [
     "http://a.example", "http://a.example", "http://A.example", "http://b.example", "urn:oid:1.2.3",

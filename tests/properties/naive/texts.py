@@ -50,11 +50,18 @@ def plain(text: str) -> str:
 
 def folded(text: str) -> str:
     """Without case, "accents or other combining characters", "punctuation and non-significant whitespace". Open: a
-    full letter that only looks like a variant (ø, ł) is kept; `|` counts as punctuation; `$` and other symbols do
+    letter with a stroke (ø, ł) is that letter, as one types it; `|` counts as punctuation; `$` and other symbols do
     not."""
-    text = unicodedata.normalize("NFKD", text.casefold()).casefold()
+    text = "".join(map(unstruck, unicodedata.normalize("NFKD", text.casefold()).casefold()))
     kept = [one for one in text if one.isspace() or unicodedata.category(one) not in IGNORED]
     return " ".join("".join(kept).replace("|", "").split())
+
+
+def unstruck(letter: str) -> str:
+    """The letter, by the name that Unicode has for it, without its stroke; a ligature's two."""
+    name = unicodedata.name(letter, "")
+    named = re.fullmatch("LATIN SMALL (?:LETTER (.) WITH STROKE|LETTER (AE)|LIGATURE (OE))", name)
+    return "".join(filter(None, named.groups())).lower() if named else letter
 
 
 IGNORED = ("Mn", "Cc", "Cf", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po")

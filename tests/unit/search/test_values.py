@@ -138,6 +138,38 @@ def test_last_updated(asked: str, found: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("held", "asked"),
+    [
+        ("Sørensen", "sorensen"),
+        ("Łódź", "lodz"),
+        ("Øre", "ore"),
+        ("Đorđević", "dordevic"),
+        ("Ægir", "aegir"),
+        ("Þór", "thor"),
+        ("Żółć", "zolc"),
+        ("Guðrún", "gudrun"),
+        ("Lœuillet", "loeuillet"),
+        ("Ħamrun", "hamrun"),
+        ("Diyarbakır", "diyarbakir"),
+        ("Əliyev", "eliyev"),
+        ("Ɗanladi", "danladi"),
+        ("Oʻahu", "oahu"),
+        ("Ǿ", "o"),
+        ("Straße", "STRASSE"),
+    ],
+)
+def test_letters_of_other_keyboards(held: str, asked: str) -> None:
+    person = {"name": [{"family": held}]}
+    assert finds("Patient", ("family", asked), person)
+    assert finds("Patient", ("family", held.upper()), person)
+    assert finds("Patient", ("family:contains", asked[1:] or asked), person)
+    assert finds("Patient", ("_filter", f'family co "{asked[1:] or asked}"'), person)
+    assert finds("Patient", ("phonetic", asked), person)
+    assert finds("Patient", ("family:exact", held), person)
+    assert not finds("Patient", ("family:exact", asked), person)
+
+
+@pytest.mark.parametrize(
     ("query", "found"),
     [
         (("family", "mull"), True),

@@ -41,7 +41,7 @@ CONDITION = {
     "code": {"coding": [{"system": "http://s.example", "code": "secret", "display": "Liver, left lobe"}]},
     "bodySite": [{"text": "Ulcus"}],
     "subject": {"reference": "Patient/unseen", "display": "Ann Smith"},
-    "note": [{"text": "sleeps **well**"}],
+    "note": [{"text": "sleeps **well** in Łódź"}],
     "extension": [{"url": "http://e.example", "valueString": "Extended"}],
     "contained": [{"resourceType": "Practitioner", "id": "inner", "name": [{"family": "Contained"}]}],
     "identifier": [{"value": "X9", "type": {"text": "Ward number"}}],
@@ -83,6 +83,7 @@ def test_narratives(asked: str, found: bool) -> None:
         ("bone liver", True),  # the narrative counts too
         ("ulcus left lobe", True),
         ("smith well", True),
+        ("lodz", True),
         ("extended contained ward", True),
         ("secret", False),
         ("unseen", False),
