@@ -17,7 +17,7 @@ from fhir_server.search.types import near, words
 from fhir_server.search.types.asked import PREFIXES
 from fhir_server.search.types.faces import FACES
 from fhir_server.settings import MIB, Settings
-from fhir_server.store import includes, links, lookups, rows, totals
+from fhir_server.store import current, following, includes, links, lookups, rows, totals
 from resources import subsets
 from resources.compartments import COMPARTMENTS
 from resources.parameters import BASE, WITHOUT_ENTRIES, WORDS
@@ -56,8 +56,8 @@ def page() -> str:
         count_seconds=totals.COUNT_MILLISECONDS // 1000,
         results_module=results,
         links_module=links,
-        criteria=criteria, entry=entry, filters=filters, grammar=grammar, includes=includes, lookups=lookups, near=near,
-        sorting=sorting, subsets=subsets, totals=totals, words=words,
+        criteria=criteria, current=current, entry=entry, filters=filters, following=following, grammar=grammar,
+        includes=includes, lookups=lookups, near=near, sorting=sorting, subsets=subsets, totals=totals, words=words,
     )  # fmt: skip
 
 

@@ -93,6 +93,16 @@ def failed(life: Life, reason: str) -> Life:
     return replace(life, state=State.FAILED, pending=(), reason=reason)
 
 
+def reconciled(lives: Iterable[Life], found: Mapping[str, tuple[int, Declared]]) -> tuple[Life, ...]:
+    """The lives that begin, begin anew or end by what the resources say: `found` are those in force, by id, with their
+    versions."""
+    before = {each.id: each for each in lives}
+    begun = (declared(id_, version, what, before.get(id_)) for id_, (version, what) in found.items()
+             if id_ not in before or before[id_].version != version)  # fmt: skip
+    ended = (retired(each) for id_, each in before.items() if id_ not in found and each.state is not State.RETIRING)
+    return (*begun, *ended)
+
+
 def settled(life: Life) -> Life | None:
     """The next step, once every process knows of this one where it `waits_for_all`; the same if it waits for something
     else, None at the end of life."""

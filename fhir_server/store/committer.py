@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -109,6 +109,7 @@ class Committer:
         self._clock = clock
         self._parameters = parameters or CurrentParameters()
         self._threads = threads or Threads()
+        self._settling: dict[str, Callable[[], Awaitable[None]]] = {}
         self._under: Counter[ParameterSet] = Counter()
         self._last = 0
         self._budget = 0
@@ -131,6 +132,10 @@ class Committer:
             await asyncio.sleep(0)  # what waits becomes a task, what has ended makes room
             if self._tasks:
                 await asyncio.wait(self._tasks)
+
+    def settle_by(self, type_: str, settle: Callable[[], Awaitable[None]]) -> None:
+        """From now on commits that change resources of this type are acknowledged when `settle` has returned."""
+        self._settling[type_] = settle
 
     async def commit(self, access: Access, commit: Commit) -> tuple[Version, ...]:
         """Write the changes together or not at all; the new versions in their order, once they are durable.
@@ -156,6 +161,8 @@ class Committer:
         self._waiting.append(waiting)
         self._launch_soon()
         await waiting.done
+        for type_ in self._settling.keys() & {change.type for change in commit.changes}:
+            await self._settling[type_]()
         return prepared.versions
 
     def writes_by(self, parameters: ParameterSet) -> bool:

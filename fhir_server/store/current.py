@@ -50,6 +50,10 @@ class CurrentParameters:
         """What is in force was right at `at` (by `clock`), or later."""
         self._looked = at
 
+    def doubt(self) -> None:
+        """What is in force may be wrong: no search until it was looked at."""
+        self._looked = -math.inf
+
     def heard(self, at: float) -> None:
         """The others were told at `at` (by `clock`) that this process lives."""
         self._heard = at

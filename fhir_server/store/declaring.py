@@ -1,4 +1,4 @@
-"""SearchParameter resources on their way into the database: the guard that lets in what can have a life.
+"""SearchParameter resources: the guard that lets in what can have a life, and those that are in force.
 
 Rule: of two SearchParameters in force that mean the same name of the same type the second is refused, whoever comes
 first. What is let in is noted in the same commit, so that none is overlooked.
@@ -16,9 +16,9 @@ from fhir_server.access.limits import Access
 from fhir_server.document import entry, layout
 from fhir_server.model import Change, Commit, Json
 from fhir_server.search import declarations
-from fhir_server.search.declarations import TYPE
+from fhir_server.search.declarations import TYPE, Declared
 from fhir_server.store import lives
-from fhir_server.store.database import Database
+from fhir_server.store.database import Database, Document, translated
 from resources import json_codec
 from resources.outcome import Conflict, Issue, Unprocessable
 
@@ -65,6 +65,30 @@ class SearchParameterGuard:
                         f"{resource['code']} of {shared[0]} is defined by {TYPE}/{other['id']} already. "
                         "Choose another code, or retire the other one."
                     )
+
+
+class Definitions:
+    """The SearchParameter resources in force; what has not changed is not read again."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._read: dict[str, tuple[int, Declared | None]] = {}
+
+    async def in_force(self, access: Access) -> dict[str, tuple[int, Declared]]:
+        """What they declare, by id, with their versions. Raises Unavailable."""
+        stored: Document = {layout.TYPE: TYPE, layout.DELETED: {"$exists": False}}
+        with translated():
+            rows = self._db.resources.find(stored, {layout.VERSION: 1}, hint="tU")
+            versions = {row[layout.ID]: row[layout.VERSION] async for row in rows}
+            known = {key: held for key, held in self._read.items() if held[0] == versions.get(key)}
+            wanted = {**stored, layout.ID: {"$in": list(versions.keys() - known.keys())}}
+            rows = self._db.resources.find(wanted, {layout.VERSION: 1, layout.TEXT: 1}, hint=layout.BY_ID)
+            async for row in rows:
+                resource = json_codec.decode(row[layout.TEXT])
+                declared = declarations.read(resource) if declarations.is_in_force(resource) else None
+                known[row[layout.ID]] = row[layout.VERSION], declared
+        self._read = known
+        return {key.partition("/")[2]: (version, declared) for key, (version, declared) in known.items() if declared}
 
 
 def _in_force(changes: Sequence[Change]) -> list[Json]:

@@ -14,15 +14,14 @@ from dataclasses import replace
 from typing import Any, Final
 
 from fhir_server.access.limits import Access
-from fhir_server.document import layout
-from fhir_server.search import declarations, further, life
+from fhir_server.search import further, life
 from fhir_server.search.life import Life, State
 from fhir_server.store import leases, lives, presence, reindex
-from fhir_server.store.database import Database, translated
+from fhir_server.store.database import Database
+from fhir_server.store.declaring import Definitions
 from fhir_server.store.leases import Lease
 from fhir_server.store.lives import Stored, Walk
 from fhir_server.store.reindex import DisagreementError, ExtractionError, Reindexing
-from resources import json_codec
 from resources.outcome import FhirError
 from resources.parameters import BASE, ParameterSet
 
@@ -46,6 +45,7 @@ class Indexer:
         self._form = lives.form(base)
         self.lease = Lease("search parameters", process)
         self._base_url = base_url
+        self._definitions = Definitions(db)
         self._clock = clock
         self._parameters = base
 
@@ -74,7 +74,7 @@ class Indexer:
         Raises LeaseLost, Unavailable.
         """
         stored = await lives.load(ACCESS, self._db)
-        if stored.facts.reconciled != stored.facts.definitions:
+        if stored.are_behind:
             await self._reconcile(stored)
             return True
         if broken := await self._broken(stored):
@@ -91,32 +91,8 @@ class Indexer:
 
     async def _reconcile(self, stored: Stored) -> None:
         """Follow the SearchParameter resources: what is new, changed, or no longer there."""
-        found = await self._definitions()
-        lives_ = {each.id: each for each in stored.lives}
-        changed = []
-        for id_, (version, declared) in found.items():
-            before = lives_.get(id_)
-            if before is None or before.version != version:
-                changed.append(life.declared(id_, version, declared, before))
-        for id_, before in lives_.items():
-            if id_ not in found and before.state is not State.RETIRING:
-                changed.append(life.retired(before))
+        changed = life.reconciled(stored.lives, await self._definitions.in_force(ACCESS))
         await self._change(stored, changed, reconciled=stored.facts.definitions)
-
-    async def _definitions(self) -> dict[str, tuple[int, declarations.Declared]]:
-        """The SearchParameter resources in force, by id."""
-        found = {}
-        with translated():
-            rows = self._db.resources.find(
-                {layout.TYPE: declarations.TYPE, layout.DELETED: {"$exists": False}},
-                {layout.VERSION: 1, layout.TEXT: 1},
-                hint="tU",
-            )
-            async for row in rows:
-                resource = json_codec.decode(row[layout.TEXT])
-                if declarations.is_in_force(resource):
-                    found[resource["id"]] = row[layout.VERSION], declarations.read(resource)
-        return found
 
     async def _broken(self, stored: Stored) -> Life | None:
         """A life whose expression failed on a resource that was written since its reindexing."""

@@ -85,6 +85,11 @@ class Stored:
     lives: tuple[Life, ...] = ()
     walk: Walk | None = None
 
+    @property
+    def are_behind(self) -> bool:
+        """Whether the lives do not follow yet what the SearchParameter resources say."""
+        return self.facts.reconciled != self.facts.definitions
+
     def progress(self, life: Life) -> str:
         """How far a life is, in words."""
         if not life.is_being_reindexed:

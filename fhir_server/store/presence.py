@@ -16,16 +16,16 @@ from fhir_server.store.database import Database, Document, translated
 GONE_SECONDS: Final = 40
 """A process that was not heard of for so long is gone. NOTE: more than `current.SILENT_SECONDS`, by more than
 `abandoned.IDLE_MICROSECONDS`: a transaction that it left open is then idle for long enough to be ended."""
-_REVISION, _ENTRIES, _HEARD = "revision", "entries", "heard"
+_REVISION, _DEFINITIONS, _ENTRIES, _HEARD = "revision", "definitions", "entries", "heard"
 
 
-async def tell(access: Access, db: Database, process: str, revision: int, form: str) -> None:
-    """Say that this process lives, and that all it writes from now on is by this revision or a later one, with entries
-    of this form (`lives.form`).
+async def tell(access: Access, db: Database, process: str, revision: int, definitions: int, form: str) -> None:
+    """Say that this process lives, that all it writes from now on is by this revision or a later one, with entries of
+    this form (`lives.form`), and that it answers by no definitions before these (`lives.Facts`).
 
     Raises Unavailable.
     """
-    facts: Document = {_REVISION: revision, _ENTRIES: form, _HEARD: "$$NOW"}
+    facts: Document = {_REVISION: revision, _DEFINITIONS: definitions, _ENTRIES: form, _HEARD: "$$NOW"}
     with translated():
         await db.workers.update_one({layout.ID: process}, [{"$set": facts}], upsert=True)
 
@@ -51,3 +51,9 @@ async def known_by_all(access: Access, db: Database, form: str) -> int | None:
     if any(worker[_ENTRIES] != form for worker in present):
         return None
     return min((worker[_REVISION] for worker in present), default=0)
+
+
+async def is_answered_by_all(access: Access, db: Database, definitions: int) -> bool:
+    """Whether no process answers by definitions before these. Raises Unavailable."""
+    with translated():
+        return await db.workers.find_one({_DEFINITIONS: {"$not": {"$gte": definitions}}}, {layout.ID: 1}) is None

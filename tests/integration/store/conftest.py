@@ -13,6 +13,7 @@ from fhir_server.store import database, schema
 from fhir_server.store.committer import Committer
 from fhir_server.store.database import Database
 from tests.integration.store.changes import ACCESS, BASE_URL
+from tests.integration.store.processes import Process, forget
 
 
 async def prepare(uri: str, name: str) -> None:
@@ -50,3 +51,12 @@ async def committer(db: Database) -> AsyncIterator[Committer]:
     await committer.start()
     yield committer
     await committer.stop()
+
+
+@pytest.fixture
+async def process(db: Database) -> AsyncIterator[Process]:
+    await forget(db)
+    made = await Process(db).start()
+    yield made
+    await made.committer.stop()
+    await forget(db)

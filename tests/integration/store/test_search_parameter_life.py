@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from fhir_server.document import layout
-from fhir_server.model import Change, Json, Version
-from fhir_server.search import grammar
+from fhir_server.model import Change, Version
 from fhir_server.search.life import Life, State
 from fhir_server.store import leases, lives, presence, reader, reindex
-from fhir_server.store.committer import Committer, now_us
-from fhir_server.store.current import SILENT_SECONDS, CurrentParameters, clock
+from fhir_server.store.committer import now_us
+from fhir_server.store.current import SILENT_SECONDS, clock
 from fhir_server.store.database import Database
-from fhir_server.store.declaring import SearchParameterGuard
-from fhir_server.store.following import Follower
 from fhir_server.store.indexing import Indexer
 from fhir_server.store.leases import LeaseLost
 from fhir_server.store.lives import Walk
@@ -29,91 +24,15 @@ from resources import json_codec
 from resources.outcome import BadRequest, Conflict, Unavailable, Unprocessable
 from resources.parameters import BASE
 from tests.integration.store.changes import ACCESS, BASE_URL, commit
-
-EYES = "http://hospital.example/eyes"
-COLOURS = ("blue", "brown", "green")
-
-
-@dataclass
-class Process:
-    """A server process, whose background work is done when a test says so."""
-
-    db: Database
-    current: CurrentParameters = field(default_factory=CurrentParameters)
-
-    def __post_init__(self) -> None:
-        self.committer = Committer(
-            self.db, base_url=BASE_URL, guards=(SearchParameterGuard(),), parameters=self.current
-        )
-        self.follower = Follower(self.db, self.current, self.committer)
-        self.indexer = Indexer(self.db, self.follower.process, BASE_URL, now_us)
-
-    async def start(self) -> Process:
-        await lives.prepare(ACCESS, self.db, lives.form(BASE))
-        await self.committer.start()
-        await self.follower.look()
-        return self
-
-    async def lead(self, until: Callable[[lives.Stored], bool]) -> lives.Stored:
-        """Do the background work, step by step, until the stored state is as it should be."""
-        async with asyncio.timeout(30):
-            while not until(stored := await lives.load(ACCESS, self.db)):
-                await self.step()
-        await self.follower.look()
-        return stored
-
-    async def step(self) -> None:
-        await self.follower.look()
-        if await leases.take(ACCESS, self.db, self.indexer.lease):
-            await self.indexer.advance()
-
-    async def found(self, type_: str, **criteria: str) -> set[str]:
-        query = grammar.parse(
-            type_, tuple(criteria.items()), parameters=self.current.for_search(), base_url=BASE_URL, strict=True,
-            default_count=1000, max_count=1000, now_ms=0,
-        )  # fmt: skip
-        page = await reader.search(ACCESS, self.db, query, secret=b"s" * 32)
-        return {version.id for version in page.versions}
-
-
-@pytest.fixture
-async def process(db: Database) -> AsyncIterator[Process]:
-    await forget(db)
-    made = await Process(db).start()
-    yield made
-    await made.committer.stop()
-    await forget(db)
-
-
-async def forget(db: Database) -> None:
-    await db.meta.delete_many({layout.ID: {"$regex": "search parameters"}})
-
-
-def definition(id_: str = "eyes", **members: Any) -> Json:
-    return {
-        "resourceType": "SearchParameter", "id": id_, "url": f"http://hospital.example/SearchParameter/{id_}",
-        "name": id_, "status": "active", "description": "Eyes", "code": id_, "base": ["Patient"], "type": "token",
-        "expression": f"Patient.extension('{EYES}').value", **members,
-    }  # fmt: skip
-
-
-def patient(number: int, colour: str) -> Json:
-    extension = {"url": EYES, "valueCode": colour}
-    return {"resourceType": "Patient", "id": f"p{number}", "extension": [extension], "gender": "other"}
-
-
-async def create(process: Process, resource: Json) -> Version:
-    change = Change("POST", resource["resourceType"], resource["id"], None, resource)
-    return await commit(process.committer, change)
-
-
-async def patients(process: Process, count: int) -> list[Version]:
-    resources = [patient(number, COLOURS[number % 3]) for number in range(count)]
-    return list(await asyncio.gather(*(create(process, resource) for resource in resources)))
-
-
-def is_in(state: State, id_: str = "eyes") -> Callable[[lives.Stored], bool]:
-    return lambda stored: any(life.id == id_ and life.state is state for life in stored.lives)
+from tests.integration.store.processes import (
+    COLOURS,
+    Process,
+    create,
+    definition,
+    is_in,
+    patient,
+    patients,
+)
 
 
 def life_of(stored: lives.Stored, id_: str = "eyes") -> Life:
@@ -139,7 +58,7 @@ async def let_go(db: Database, process: Process) -> None:
 async def test_it_finds_what_was_there_and_what_comes_and_nothing_else_changes(process: Process) -> None:
     before = await patients(process, 5)
     await create(process, definition())
-    with pytest.raises(BadRequest, match="not a search parameter"):
+    with pytest.raises(BadRequest, match="not searchable: declared; try again later"):
         await process.found("Patient", eyes="blue")
     await process.lead(is_in(State.INDEXING))
     with pytest.raises(BadRequest, match=r"indexing \(0%\); try again later"):
@@ -356,7 +275,7 @@ async def test_after_an_upgrade_all_is_made_anew_while_reads_go_on(process: Proc
 
 
 async def test_nothing_is_made_anew_while_a_process_of_another_release_writes(process: Process) -> None:
-    await presence.tell(ACCESS, process.db, "another release", 1_000, "1")
+    await presence.tell(ACCESS, process.db, "another release", 1_000, 1_000, "1")
     await create(process, definition())
     await process.lead(is_in(State.DECLARED))
     for _ in range(5):
