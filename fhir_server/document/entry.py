@@ -10,8 +10,9 @@ condition on one array element. An entry whose key has a `:` is seldom asked for
     Observation.code:text|blutdruck|Blutdruck token's words: as of a string
     Observation._text:word|glucose           each word of the narrative once
     Patient.identifier:of-type|MR\|7|http://… identifier with its type: code and value, then the type's system
-    Encounter.subject|Patient/1              reference, uri: the value
+    Encounter.subject|Patient/1              reference, uri: the value; a canonical also as in the names below
     #:Medication.code|1594660|http://rxnorm  the same of a contained resource; #:Medication|m1 says that it is there
+    Questionnaire.@|http://acme.org/q|2      a name of a resource by its canonical url: with its version, and without
     *|Patient/1                              a reference that no parameter covers: for referential integrity
     {"k": "Encounter.date", "lo": …, "hi": …} date: first and last; "k" ends in + where the span is wide
     {"k": "RiskAssessment.probability|", …}  number, quantity in whatever unit: likewise, wide if it is no point
@@ -56,6 +57,21 @@ def bounded(text: str) -> str:
 def exact(key: str, value: str) -> str:
     """The entry of a uri or a reference."""
     return f"{key}|{value if len(value) <= _LONGEST else bounded(value)}"
+
+
+def canonical(url: str, version: str) -> str:
+    """The name that a canonical gives what it refers to; `version` may be empty."""
+    return f"{url}{SEPARATOR}{version}"
+
+
+def may_be_canonical(value: str) -> bool:
+    """Whether a reference's value may be such a name; one that is too long has a digest instead of its end."""
+    return SEPARATOR in value or "#" in value
+
+
+def canonical_key(type_: str) -> str:
+    """The key under which the names of the resources of a type are kept."""
+    return f"{type_}.@"
 
 
 def token(key: str, code: str, system: str) -> str:

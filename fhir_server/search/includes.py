@@ -13,10 +13,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from fhir_server.search import canonicals
 from fhir_server.search.upgrade import check_current
-from resources import expressions
 from resources.outcome import BadRequest
-from resources.parameters import ParameterSet, SearchParameter
+from resources.parameters import ParameterSet
 from resources.registry import RESOURCE_TYPES
 
 EVERY = "*"
@@ -112,11 +112,5 @@ def _ways(parameters: ParameterSet, type_: str) -> Iterator[Way]:
     for parameter in parameters.searchable(type_):
         if parameter.type == "reference":
             targets = frozenset(parameter.targets) or RESOURCE_TYPES
-            by_url = frozenset(each for each in targets if parameters.get(each, "url"))
-            named = by_url if _has_canonicals(type_, parameter) else frozenset[str]()
+            named = canonicals.named(type_, parameter, targets)
             yield Way(type_, f"{type_}.{parameter.code}", targets, named)
-
-
-def _has_canonicals(type_: str, parameter: SearchParameter) -> bool:
-    """Whether a parameter's values may be canonical urls: https://hl7.org/fhir/R4/references.html#canonical."""
-    return any(leaf.element_type in ("canonical", "uri") for leaf in expressions.leaves(type_, parameter))

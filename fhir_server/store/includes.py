@@ -8,7 +8,7 @@ is not here, or not any more, nothing. See https://hl7.org/fhir/R4/search.html#i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Final
@@ -111,23 +111,20 @@ async def _targets(trip: _Trip, includes: Sequence[Include], page: Page) -> list
 
 
 async def _named_by_url(trip: _Trip, includes: Sequence[Include], page: Page) -> list[Page]:
-    """What the rows of a page refer to by a canonical url, of the version that is given, if one is:
-    https://hl7.org/fhir/R4/references.html#canonical."""
+    """What the rows of a page refer to by a canonical url, of the version that is given, if one is."""
     targets: dict[str, frozenset[str]] = {}
     for way in _ways(includes):
         if way.by_url:
             targets[way.key] = targets.get(way.key, frozenset()) | way.by_url
-    versions: dict[str, set[str]] = {}
-    wanted: dict[str, str] = {}
-    for key, value in _held(targets, page):
-        url, _, version = value.partition("|")
-        for type_ in () if _type_of(url) else targets[key]:
-            held = entry.exact(f"{type_}.url", url)
-            wanted[held] = type_
-            versions.setdefault(held, set()).update([version] if version else ())
+    wanted = {
+        entry.exact(entry.canonical_key(type_), value): type_
+        for key, value in _held(targets, page)
+        if entry.may_be_canonical(value)
+        for type_ in targets[key]
+    }
     found = []
     for some in _batches(trip, wanted.items(), includes):
-        found += await _bring(trip, any_of(*map(Equals, some)), some.values(), includes, versions)
+        found += await _bring(trip, any_of(*map(Equals, some)), some.values(), includes)
     return found
 
 
@@ -141,7 +138,7 @@ async def _referrers(trip: _Trip, includes: Sequence[Include], page: Page) -> li
         (entry.exact(way.key, name), way.source)
         for version, entries in zip(page.versions, page.entries, strict=True)
         for way in by_target[version.type]
-        for name in (version.key, *(_urls(version.type, entries) if version.type in way.by_url else ()))
+        for name in (version.key, *(_names(version.type, entries) if version.type in way.by_url else ()))
     )
     found = []
     for some in _batches(trip, wanted, includes):
@@ -149,11 +146,8 @@ async def _referrers(trip: _Trip, includes: Sequence[Include], page: Page) -> li
     return found
 
 
-async def _bring(
-    trip: _Trip, tree: Expr, types: Iterable[str], includes: Sequence[Include],
-    versions: Mapping[str, set[str]] | None = None,
-) -> list[Page]:  # fmt: skip
-    """What satisfies `tree` and is new, as far as it fits; of what is named by url, the versions given."""
+async def _bring(trip: _Trip, tree: Expr, types: Iterable[str], includes: Sequence[Include]) -> list[Page]:
+    """What satisfies `tree` and is new, as far as it fits."""
     most = MOST - len(trip.brought)
     if most <= 0 or trip.left_bytes <= 0:
         trip.leave_out(includes)
@@ -162,20 +156,14 @@ async def _bring(
         tree = all_of(tree, Not(HasId(tuple(trip.shown))))
     read = await reader.leading_on(
         trip.access, trip.db, all_of(tree, trip.only), sorted(set(types)), most=most, most_bytes=trip.left_bytes,
-        entries=trip.goes_on or versions is not None,
+        entries=trip.goes_on,
     )  # fmt: skip
     if read.next is not None:
         trip.leave_out(includes)
-    kept = [
-        (version, entries)
-        for version, entries in zip(read.versions, read.entries, strict=True)
-        if versions is None or _is_version(version, entries, versions)
-    ]
-    new = Page(tuple(version for version, _ in kept), None, tuple(entries for _, entries in kept))
-    trip.shown.update(dict.fromkeys(version.key for version in new.versions))
-    trip.brought += new.versions
-    trip.left_bytes -= new.size
-    return [new]
+    trip.shown.update(dict.fromkeys(version.key for version in read.versions))
+    trip.brought += read.versions
+    trip.left_bytes -= read.size
+    return [read]
 
 
 def _ways(includes: Iterable[Include]) -> Iterator[Way]:
@@ -197,18 +185,9 @@ def _type_of(value: str) -> str:
     return "" if not id_ or "/" in id_ or ":" in type_ else type_
 
 
-def _urls(type_: str, entries: Sequence[str]) -> list[str]:
-    return list(entry.values(f"{type_}.url", entries))
-
-
-def _is_version(version: Version, entries: Sequence[str], versions: Mapping[str, set[str]]) -> bool:
-    """Whether a resource that was found by its url is of one of the versions that were asked for, or none was."""
-    key = f"{version.type}.version"
-    for url in _urls(version.type, entries):
-        wanted = versions.get(entry.exact(f"{version.type}.url", url), set())
-        if not wanted or any(entry.token(key, each.casefold(), "") in entries for each in wanted):
-            return True
-    return False
+def _names(type_: str, entries: Sequence[str]) -> list[str]:
+    """The names by which canonicals refer to a resource with these entries."""
+    return list(entry.values(entry.canonical_key(type_), entries))
 
 
 def _batches(

@@ -150,6 +150,9 @@ def _canonical(leaf: Leaf) -> Emitter:
         sink.index += [entry.exact(key, form) for form in forms]
         if type_ is not None:
             sink.references.append(forms[0])
+        elif forms:
+            url, _, version = held.partition(entry.SEPARATOR)
+            sink.index.append(entry.exact(key, entry.canonical(url, version)))
 
     return emit
 
