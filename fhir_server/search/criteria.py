@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from fhir_server.search import rewrite
+from fhir_server.search import canonicals, rewrite
 from fhir_server.search.tree import Any_, Chain, Expr, Has, HasId, Not, Within, any_of
 from fhir_server.search.types import words
 from fhir_server.search.types.asked import Asked, split, unescape
@@ -113,11 +113,12 @@ def _chain(asking: Asking, type_: str, head: str, rest: str, text: str, hops: in
     parameter = known(asking, type_, code)
     reached = targets(parameter, type_, target)
     key, many = f"{type_}.{code}", not expressions.is_single(type_, parameter)
+    by_url = canonicals.named(type_, parameter, reached)
 
     def behind(to: str) -> Expr:
         inner = criterion(asking, (to,), rest, text, hops + 1)
         _count_link(asking)
-        return Chain(key, to, inner, many, shown(f"{head}.{rest}"))
+        return Chain(key, to, inner, many, to in by_url, shown(f"{head}.{rest}"))
 
     return any_of(*_understood(reached, behind))
 
@@ -167,7 +168,8 @@ def _has(asking: Asking, types: Types, name: str, text: str, hops: int) -> Expr:
         raise BadRequest(f"{code} of {source} refers to {', '.join(parameter.targets)}")
     inner = criterion(asking, (source,), rest, text, hops + 1)
     _count_link(asking)
-    return Has(source, f"{source}.{code}", inner, shown(name))
+    by_url = canonicals.named(source, parameter, set(parameter.targets or types).intersection(types))
+    return Has(source, f"{source}.{code}", inner, tuple(sorted(by_url)), shown(name))
 
 
 def _listed(asking: Asking, name: str, text: str) -> Expr:
@@ -188,7 +190,7 @@ def _listed(asking: Asking, name: str, text: str) -> Expr:
         raise BadRequest(f"Search parameter _list: at most {MOST_VALUES} values can be given in one search")
     check_current(asking.parameters, ("List",))
     _count_link(asking)
-    return Has("List", "List.item", HasId(tuple(f"List/{id_}" for id_ in dict.fromkeys(ids))), name)
+    return Has("List", "List.item", HasId(tuple(f"List/{id_}" for id_ in dict.fromkeys(ids))), name=name)
 
 
 def _count_link(asking: Asking) -> None:

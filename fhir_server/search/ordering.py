@@ -119,19 +119,32 @@ def _lookup(there: str, link: Behind, first: str, condition: Condition) -> list[
     type_, _, code = link.key.partition(".")
     reference = f".{code}{entry.SEPARATOR}"
     ids = _rests(_beginning(layout.INDEX, type_, f"{reference}{link.target}/"), type_, reference)
-    inner = [
+    inner: list[Stage] = [
         {"$match": condition(link.limit)},
         *_value(field, (link.value,), first, condition),
         {"$project": {layout.ID: 0, field: 1}},
     ]
+    stages = _joined(there, ids, layout.ID, inner)
+    if not link.by_url:
+        return stages
+    named = f"{there}_named"
+    values = _rests(_beginning(layout.INDEX, type_, reference), type_, reference)
+    name = {"$concat": [{"$literal": entry.canonical_key(link.target) + entry.SEPARATOR}, "$$held"]}
+    stages += _joined(named, _each(values, name), layout.INDEX, inner)
+    return [*stages, {"$set": {there: {"$concatArrays": [f"${there}", f"${named}"]}}}]
+
+
+def _joined(there: str, wanted: Any, field: str, inner: list[Stage]) -> list[Stage]:
+    """The stages that set the array `there` to what `inner` makes of the resources that have one of the values `wanted`
+    in `field`."""
     lookup = {
         "from": layout.RESOURCES,
         "localField": there,
-        "foreignField": layout.ID,
+        "foreignField": field,
         "pipeline": inner,
         "as": there,
     }
-    return [{"$set": {there: ids}}, {"$lookup": lookup}]
+    return [{"$set": {there: wanted}}, {"$lookup": lookup}]
 
 
 # Values among entries

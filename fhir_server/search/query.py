@@ -35,11 +35,13 @@ class Held:
 @dataclass(frozen=True, slots=True)
 class Behind:
     """A sort value of the resource of type `target` to which the reference parameter `key` (`Observation.subject`)
-    leads, if that satisfies `limit`: the caller's limit, None as long as it is not planted (`rewrite`)."""
+    leads, if that satisfies `limit`: the caller's limit, None as long as it is not planted (`rewrite`). `by_url` says
+    that it may name it by its canonical url."""
 
     key: str
     target: str
     value: SortValue
+    by_url: bool = False
     limit: Expr | None = None
 
 

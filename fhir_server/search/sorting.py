@@ -10,7 +10,7 @@ See https://hl7.org/fhir/R4/search.html#sort and docs/decisions/0012-search-resu
 
 from __future__ import annotations
 
-from fhir_server.search import criteria, sort
+from fhir_server.search import canonicals, criteria, sort
 from fhir_server.search.criteria import Asking, Types, UnknownParameterError, shown
 from fhir_server.search.query import Behind, Held, SortKey, SortValue, Stored
 from fhir_server.search.types import sounds
@@ -101,7 +101,8 @@ def _behind(asking: Asking, type_: str, name: str, hops: int, *, descending: boo
         except BadRequest as error:
             refused.append(error)
         else:
-            found += [Behind(f"{type_}.{code}", target, value) for value in values]
+            by_url = target in canonicals.named(type_, parameter, (target,))
+            found += [Behind(f"{type_}.{code}", target, value, by_url) for value in values]
     if len(found) > MOST_TARGETS:
         raise BadRequest(f"it may lead to {len(found)} types; say which, as in subject:Patient", code="too-costly")
     if not found:

@@ -122,8 +122,8 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """The index has the entry of `key` for one of these resources (`Patient/1`). `many` says that a resource may have
-    several entries of `key`."""
+    """The index has the entry of `key` for one of these resources (`Patient/1`, or a name as `search.canonicals` gives
+    it). `many` says that a resource may refer to several by `key`."""
 
     key: str
     ids: tuple[str, ...]
@@ -133,22 +133,26 @@ class Linked:
 @dataclass(frozen=True, slots=True)
 class Chain:
     """The reference parameter `key` (`Observation.subject`) leads to a resource of type `target` that satisfies
-    `inner`. `name` is what the client wrote, for the words of an error."""
+    `inner`; `by_url` says that it may name it by its canonical url. `name` is what the client wrote, for the words of
+    an error."""
 
     key: str
     target: str
     inner: Expr
     many: bool
+    by_url: bool = False
     name: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Has:
-    """A resource of type `source` that satisfies `inner` refers to this one by its reference parameter `key`."""
+    """A resource of type `source` that satisfies `inner` refers to this one by its reference parameter `key`, which may
+    name those of types `by_url` by their canonical url."""
 
     source: str
     key: str
     inner: Expr
+    by_url: tuple[str, ...] = ()
     name: str = field(default="", compare=False, repr=False)
 
 

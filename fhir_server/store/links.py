@@ -7,8 +7,9 @@ Which of the two is right was measured over a million resources: docs/decisions/
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
@@ -48,6 +49,8 @@ MOST_WALKED: Final = 20_000
 BATCH: Final = 25
 LARGEST_BATCH: Final = 800
 """Rows that are tested at once: more each time, since few held so far."""
+MOST_AT_ONCE: Final = LARGEST_BATCH * 100
+"""Resources that the references of one batch lead to."""
 BATCH_BYTES: Final = 8 * 1024 * 1024
 FACTS: Final = {layout.TEXT: 0, layout.TREE: 0}
 """What is read of a row that is tested."""
@@ -67,17 +70,17 @@ async def resolve(  # noqa: PLR0911 - one a node
             return any_of(*[await resolve(db, part, session) for part in parts])
         case Not(part):
             return Not(await resolve(db, part, session))
-        case Chain(key, target, inner, many, name):
-            inner = await resolve(db, inner, session)
-            ids = await _few(db, inner, MANY, session)
-            if ids is None:
-                return Chain(key, target, inner, many, name)
-            return Linked(key, ids, many) if ids else NOTHING
-        case Has(source, key, inner, name):
-            inner = await resolve(db, inner, session)
-            referred = await _referred(db, key, inner, session)
+        case Chain():
+            link = replace(tree, inner=await resolve(db, tree.inner, session))
+            names = await _few(db, link, session)
+            if names is None:
+                return link
+            return Linked(link.key, names, link.many) if names else NOTHING
+        case Has():
+            had = replace(tree, inner=await resolve(db, tree.inner, session))
+            referred = await _referred(db, had, session)
             if referred is None:
-                return Has(source, key, inner, name)
+                return had
             return HasId(referred) if referred else NOTHING
     return tree
 
@@ -92,19 +95,21 @@ async def visible(
     return await _rows(db, compiling.unordered(resolved, most), projection, session, tested=codec.WITH_ENTRIES)
 
 
-async def _few(db: Database, tree: Expr, most: int, session: AsyncClientSession | None) -> tuple[str, ...] | None:
-    """The keys of what satisfies `tree`, sorted; None for more than `most`."""
-    if tree == NOTHING:
+async def _few(db: Database, link: Chain, session: AsyncClientSession | None) -> tuple[str, ...] | None:
+    """By what a chain refers to what satisfies its inner tree, keys and names, sorted; None for more than MANY."""
+    if link.inner == NOTHING:
         return ()
-    found = await _rows(db, compiling.unordered(tree, AT_FIRST), {layout.ID: 1}, session)
+    key = entry.canonical_key(link.target)
+    wanted: Wanted = {layout.ID: 1, layout.INDEX: _of_key(key)} if link.by_url else {layout.ID: 1}
+    found = await _rows(db, compiling.unordered(link.inner, AT_FIRST), wanted, session)
     if len(found) > AT_FIRST:
-        plan = compiling.unordered(tree, most)
-        if plan.residual is None and await exceeds(db, plan, most, session):
+        plan = compiling.unordered(link.inner, MANY)
+        if plan.residual is None and await exceeds(db, plan, MANY, session):
             return None
-        found = await _rows(db, plan, {layout.ID: 1}, session)
-        if len(found) > most:
+        found = await _rows(db, plan, wanted, session)
+        if len(found) > MANY:
             return None
-    return tuple(sorted(row[layout.ID] for row in found))
+    return tuple(sorted({name for row in found for name in _called(row, key if link.by_url else "")}))
 
 
 async def exceeds(db: Database, plan: Plan, most: int, session: AsyncClientSession | None = None) -> bool:
@@ -115,25 +120,51 @@ async def exceeds(db: Database, plan: Plan, most: int, session: AsyncClientSessi
     return counted > most
 
 
-async def _referred(
-    db: Database, key: str, tree: Expr, session: AsyncClientSession | None
-) -> tuple[str, ...] | None:
-    """The keys of the resources that what satisfies `tree` refers to by `key`; None where too many do."""
-    if tree == NOTHING:
+async def _referred(db: Database, link: Has, session: AsyncClientSession | None) -> tuple[str, ...] | None:
+    """The keys of the resources that what satisfies the inner tree refers to; None where too many do."""
+    if link.inner == NOTHING:
         return ()
-    plan = compiling.unordered(tree, MANY_REFERRERS)
+    plan = compiling.unordered(link.inner, MANY_REFERRERS)
     if plan.residual is None:
         if await exceeds(db, plan, MANY_REFERRERS, session):
             return None
-        return tuple(sorted(await _grouped(db, plan, key, session)))
-    found = await _rows(db, plan, {layout.INDEX: 1}, session)
-    if len(found) > MANY_REFERRERS:
-        return None
-    return tuple(sorted({target for row in found for target in entry.values(key, row[layout.INDEX])}))
+        found = await _grouped(db, plan, link.key, session)
+    else:
+        rows = await _rows(db, plan, {layout.INDEX: 1}, session)
+        if len(rows) > MANY_REFERRERS:
+            return None
+        found = {target for row in rows for target in entry.values(link.key, row[layout.INDEX])}
+    for type_ in link.by_url:
+        found = found | set(await _named(db, type_, found, All(()), session))
+    return tuple(sorted(found))
+
+
+def _called(row: Document, key: str) -> Iterator[str]:
+    """By what others refer to a row: its own key, and its names among its entries of `key`, if that is not empty."""
+    yield row[layout.ID]
+    if key:
+        yield from entry.values(key, row[layout.INDEX])
+
+
+async def _named(
+    db: Database, type_: str, values: Iterable[str], inner: Expr, session: AsyncClientSession | None
+) -> dict[str, set[str]]:
+    """Those resources of a type that are named by some of these values and satisfy `inner`: key → their names."""
+    key = entry.canonical_key(type_)
+    wanted = sorted(filter(entry.may_be_canonical, values))
+    if not wanted:
+        return {}
+    plan = compiling.unordered(all_of(Linked(key, tuple(wanted), many=True), inner), MOST_AT_ONCE)
+    rows = await _rows(db, plan, {layout.ID: 1, layout.INDEX: _of_key(key)}, session)
+    return {row[layout.ID]: set(_called(row, key)) for row in rows}
+
+
+Wanted = Mapping[str, Any]
+"""What is read of a row: a projection of MongoDB's."""
 
 
 async def _rows(
-    db: Database, plan: Plan, projection: Mapping[str, int], session: AsyncClientSession | None,
+    db: Database, plan: Plan, projection: Wanted, session: AsyncClientSession | None,
     *, tested: Mapping[str, int] = FACTS,
 ) -> list[Document]:  # fmt: skip
     """Rows of a plan without order, at most one more than its size; `tested` is what is read of those that are tested
@@ -270,44 +301,51 @@ def _matches(tree: Expr, row: Document) -> bool:
 async def _chained(db: Database, link: Chain, rows: Rows, session: AsyncClientSession | None) -> set[str]:
     """The rows that refer to something that satisfies the inner tree."""
     of_target = f"{link.target}/"
-    referred = {
-        key: {target for target in entry.values(link.key, row.get(layout.INDEX, ())) if target.startswith(of_target)}
-        for key, row in rows.items()
-    }
-    wanted = sorted(set().union(*referred.values()))
+    referred = {key: set(entry.values(link.key, row.get(layout.INDEX, ()))) for key, row in rows.items()}
+    values = set().union(*referred.values())
+    wanted = sorted(value for value in values if value.startswith(of_target))
     found = await _satisfying(db, all_of(HasId(tuple(wanted)), link.inner), session) if wanted else set()
+    if link.by_url:
+        found = found.union(*(await _named(db, link.target, values, link.inner, session)).values())
     return {key for key, targets in referred.items() if targets & found}
 
 
 async def _satisfying(db: Database, tree: Expr, session: AsyncClientSession | None) -> set[str]:
-    plan = compiling.unordered(tree, LARGEST_BATCH * 100)
+    plan = compiling.unordered(tree, MOST_AT_ONCE)
     return {row[layout.ID] for row in await _rows(db, plan, {layout.ID: 1}, session)}
 
 
 async def _had(db: Database, link: Has, rows: Rows, session: AsyncClientSession | None) -> set[str]:
     """The rows that something that satisfies the inner tree refers to."""
-    tree = all_of(Linked(link.key, tuple(rows), many=True), link.inner)
-    if not compiling.has_links(link.inner):
-        return await _grouped(db, compiling.unordered(tree, 1), link.key, session) & set(rows)
+    by_url = {type_: entry.canonical_key(type_) for type_ in link.by_url}
+    names = {key: set(_called(row, by_url.get(row[layout.TYPE], ""))) for key, row in rows.items()}
+    tree = all_of(Linked(link.key, tuple(set().union(*names.values())), many=True), link.inner)
+    plan = compiling.unordered(tree, 1)
     found: set[str] = set()
-    walker = Walk(db, compiling.unordered(tree, 1), FACTS, session)
-    while (some := await walker.more()) is not None:
-        found |= {target for row in some for target in entry.values(link.key, row[layout.INDEX])}
-    return found & set(rows)
+    if not compiling.has_links(link.inner):
+        found = await _grouped(db, plan, link.key, session)
+    else:
+        walker = Walk(db, plan, FACTS, session)
+        while (some := await walker.more()) is not None:
+            found |= {target for row in some for target in entry.values(link.key, row[layout.INDEX])}
+    return {key for key in rows if names[key] & found}
 
 
 async def _grouped(db: Database, plan: Plan, key: str, session: AsyncClientSession | None) -> set[str]:
     """What the rows of a plan refer to by the entries of a key, brought together by MongoDB."""
-    prefix = key + entry.SEPARATOR
-    of_key = {"$eq": [{"$indexOfBytes": ["$$this", {"$literal": prefix}]}, 0]}
-    held = {"$filter": {"input": f"${layout.INDEX}", "cond": of_key}}
     stages: list[Document] = [
         {"$match": plan.filter},
-        {"$project": {layout.ID: 0, layout.INDEX: held}},
+        {"$project": {layout.ID: 0, layout.INDEX: _of_key(key)}},
         {"$unwind": f"${layout.INDEX}"},
         {"$group": {layout.ID: f"${layout.INDEX}"}},
     ]
     found = await db.resources.aggregate(
         stages, hint=plan.hint, session=session, maxTimeMS=SEARCH_MILLISECONDS
     )
-    return {row[layout.ID].removeprefix(prefix) async for row in found}
+    return {row[layout.ID].removeprefix(key + entry.SEPARATOR) async for row in found}
+
+
+def _of_key(key: str) -> Document:
+    """The expression of a row's entries of a key."""
+    of_key = {"$eq": [{"$indexOfBytes": ["$$this", {"$literal": key + entry.SEPARATOR}]}, 0]}
+    return {"$filter": {"input": f"${layout.INDEX}", "cond": of_key}}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.cursor import AsyncCursor
@@ -52,7 +52,7 @@ def page_of(rows: Sequence[Document], following: Position | None) -> Page:
 def find(
     db: Database,
     plan: Plan,
-    projection: Mapping[str, int],
+    projection: Mapping[str, Any],
     session: AsyncClientSession | None = None,
     *,
     limit: int,

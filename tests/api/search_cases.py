@@ -236,6 +236,8 @@ LINKS = [
     Case("links", "chain", "Observation?patient.family=mueller,muller", "sugar sugar-bob pressure",
          "what the reference leads to has it"),
     Case("links", "chain", "Observation?subject:Patient.birthdate=lt1960", "sugar pressure", "of one type"),
+    Case("links", "chain", "QuestionnaireResponse?questionnaire.title=intake", "answer-2",
+         "along a canonical, which leads to the version that it gives"),
     Case("links", "chain", "Observation?patient.organization.partof=trust", "sugar pressure", "over several links"),
     Case("links", "_has", f"Patient?_has:Observation:patient:code={LOINC}|2345-7", "ann bob",
          "something that refers here has it"),

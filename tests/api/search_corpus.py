@@ -154,6 +154,7 @@ WRITTEN: list[Json] = [
         contained=[resource("Medication", "inside", code=coded("http://www.whocc.no/atc", "A10BA02", "metformin"))],
     ),
     response("answer-1", "1.0"), response("answer-2", "2.0"),
+    resource("Questionnaire", "intake", status="active", url=FORM, version="2.0", title="Intake"),
     resource(
         "List", "watched", status="current", mode="working",
         entry=[{"item": ANN}, {"item": refers("Patient/cas")}],

@@ -28,7 +28,11 @@ from resources.parameters import BASE
 Json = dict[str, Any]
 BASE_URL = "http://here.example/fhir"
 SECRET = b"s" * 32
-COUNTS = {"Patient": 40, "Practitioner": 8, "Organization": 6, "Encounter": 40, "Observation": 120}
+COUNTS = {
+    "Patient": 40, "Practitioner": 8, "Organization": 6, "Encounter": 40, "Observation": 120, "Questionnaire": 20,
+    "QuestionnaireResponse": 60, "PlanDefinition": 20,
+}  # fmt: skip
+LONG = "http://forms.example/" + "long" * 40
 ANSWER_TIME = 1_700_000_000_000_000
 
 
@@ -40,13 +44,16 @@ class Held:
     extracted: Extracted
 
 
-def corpus(seed: int) -> dict[str, Held]:
+def corpus(seed: int) -> dict[str, Held]:  # noqa: C901 - one a type
     rng = random.Random(seed)
 
     def some(type_: str) -> Json:
         return {"reference": f"{type_}/{rng.randrange(COUNTS[type_] + 2)}"}  # some lead to nothing
 
-    def body(type_: str) -> Json:
+    def some_url() -> str:
+        return rng.choice(["http://q.example/1", "http://q.example/2", "urn:oid:1.2.3", LONG])
+
+    def body(type_: str) -> Json:  # noqa: PLR0911 - one a type
         match type_:
             case "Organization":
                 return {"name": rng.choice(["North", "South"]), "partOf": some("Organization")}
@@ -62,6 +69,19 @@ def corpus(seed: int) -> dict[str, Held]:
             case "Encounter":
                 return {"status": rng.choice(["planned", "finished"]), "class": {"code": "AMB"},
                         "subject": some("Patient")}  # fmt: skip
+            case "Questionnaire":
+                form = {"status": rng.choice(["draft", "active"]), "title": rng.choice(["Intake", "Pain"])}
+                form |= {"url": some_url()} if rng.random() < 0.9 else {}
+                return form | ({"version": rng.choice(["1", "2-B"])} if rng.random() < 0.7 else {})
+            case "PlanDefinition":
+                named = [some_url() + rng.choice(["", "|1"]) for _ in range(rng.randrange(3))]
+                return {"status": rng.choice(["draft", "active"]), "url": some_url(), "version": "1",
+                        "action": [{"definitionCanonical": each} for each in named]}  # fmt: skip
+            case "QuestionnaireResponse":
+                asked = some_url() + rng.choice(["", "|1", "|2-B", "|2-b"])
+                if rng.random() < 0.2:
+                    asked = f"{BASE_URL}/{some('Questionnaire')['reference']}"
+                return {"status": "completed", "subject": some("Patient"), "questionnaire": asked}
         held: Json = {"status": rng.choice(["final", "amended"]), "code": {"coding": [{"code": rng.choice("abcd")}]}}
         held["subject"] = some("Patient")
         held["performer"] = [some(rng.choice(["Practitioner", "Organization"])) for _ in range(rng.randrange(3))]
@@ -79,6 +99,21 @@ def corpus(seed: int) -> dict[str, Held]:
     return found
 
 
+def refers(held: Held, reference: str, other: Held) -> bool:
+    """Whether a resource refers to another: by its key or, read from the resources themselves, by its url."""
+    if f"{reference}|{other.version.key}" in held.extracted.index:
+        return True
+    if other.version.type not in ("Questionnaire", "PlanDefinition"):
+        return False
+    resource, named = (json_codec.decode(each.version.text or b"") for each in (held, other))
+    values = {
+        "QuestionnaireResponse.questionnaire": [resource.get("questionnaire")],
+        "PlanDefinition.definition": [action["definitionCanonical"] for action in resource.get("action", ())],
+    }
+    names = (named["url"], f"{named['url']}|{named.get('version')}") if "url" in named else ()
+    return any(value in names for value in values.get(reference, ()))
+
+
 def naive(tree: Expr, key: str, held: dict[str, Held]) -> bool:
     """The tree read resource by resource, a link by looking at every resource that there is."""
     match tree:
@@ -90,13 +125,13 @@ def naive(tree: Expr, key: str, held: dict[str, Held]) -> bool:
             return not naive(part, key, held)
         case Chain(reference, target, inner):
             return any(
-                f"{reference}|{other}" in held[key].extracted.index and naive(inner, other, held)
+                refers(held[key], reference, held[other]) and naive(inner, other, held)
                 for other in held
                 if other.startswith(f"{target}/")
             )
         case Has(source, reference, inner):
             return any(
-                f"{reference}|{key}" in held[other].extracted.index and naive(inner, other, held)
+                refers(held[other], reference, held[key]) and naive(inner, other, held)
                 for other in held
                 if other.startswith(f"{source}/")
             )
@@ -125,6 +160,17 @@ QUERIES = {
                   ("status", "planned")],
     "Organization": [("_has:Patient:organization:gender", "male"), ("_has:Observation:performer:code", "d"),
                      ("partof.name:exact", "North"), ("_has:Organization:partof:name", "North")],
+    "Questionnaire": [("_has:QuestionnaireResponse:questionnaire:patient.gender", "male"), ("status", "draft"),
+                      ("_has:QuestionnaireResponse:questionnaire:_id", "1,2,3,4,5,6,7,8"), ("title", "pain"),
+                      ("_has:PlanDefinition:definition:status", "active"),
+                      ("_has:PlanDefinition:definition:definition:PlanDefinition.status", "draft")],
+    "PlanDefinition": [("definition.status", "draft"), ("definition:Questionnaire.title", "pain"),
+                       ("_has:PlanDefinition:definition:definition.title", "intake"),
+                       ("_has:PlanDefinition:definition:status", "draft")],
+    "QuestionnaireResponse": [("questionnaire.title", "pain"), ("questionnaire:Questionnaire.status", "draft"),
+                              ("questionnaire._has:PlanDefinition:definition:status", "draft"),
+                              ("patient.gender", "male"),
+                              ("questionnaire._has:QuestionnaireResponse:questionnaire:patient.family", "s")],
 }  # fmt: skip
 Pairs = list[tuple[str, str]]
 
@@ -152,6 +198,7 @@ class Limited(Access):
             "Patient": Equals("Patient.gender|female|http://hl7.org/fhir/administrative-gender"),
             "Observation": Not(InCompartment("Patient/1")),
             "Organization": Not(Equals("Organization.name|north|North")),
+            "Questionnaire": Not(Equals("Questionnaire.version|1|")),
         }
         return limits.get(type_, EVERYTHING)
 
