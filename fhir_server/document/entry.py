@@ -13,6 +13,8 @@ condition on one array element. An entry whose key has a `:` is seldom asked for
     Encounter.subject|Patient/1              reference, uri: the value; a canonical also as in the names below
     #:Medication.code|1594660|http://rxnorm  the same of a contained resource; #:Medication|m1 says that it is there
     Questionnaire.@|http://acme.org/q|2      a name of a resource by its canonical url: with its version, and without
+    Bundle.composition:Composition.title|… the same of the resource inside of a Bundle that a parameter leads to;
+                                             Bundle.composition:Composition| says that it is there
     *|Patient/1                              a reference that no parameter covers: for referential integrity
     {"k": "Encounter.date", "lo": …, "hi": …} date: first and last; "k" ends in + where the span is wide
     {"k": "RiskAssessment.probability|", …}  number, quantity in whatever unit: likewise, wide if it is no point
@@ -215,7 +217,7 @@ def contains(key: str, part: str) -> Filter:
     folded = {"$arrayElemAt": [{"$split": ["$$entry", SEPARATOR]}, 1]}
     is_key = {"$eq": [{"$indexOfBytes": ["$$entry", {"$literal": prefix}]}, 0]}
     has_part = {"$gte": [{"$indexOfBytes": [folded, {"$literal": part}]}, 0]}
-    held = {"$ifNull": [f"${layout.INDEX}", []]}  # a tombstone has none
+    held = {"$ifNull": [f"${_field(prefix)}", []]}  # a tombstone has none
     entries = {"$map": {"input": held, "as": "entry", "in": {"$and": [is_key, has_part]}}}
     return {**starts_with(prefix), "$expr": {"$anyElementTrue": [entries]}}
 

@@ -112,6 +112,6 @@ COLLECTIONS: Mapping[str, tuple[Index, ...]] = {
 
 SCHEMA_VERSION: Final = 1
 
-ENTRIES_VERSION: Final = 4
+ENTRIES_VERSION: Final = 5
 """Of the search entries: to be raised with every change of what is extracted or how it is written, so that what is
 stored is reindexed. A test knows it by what is extracted from HL7's examples."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from fhir_server.search import canonicals, rewrite
+from fhir_server.search import canonicals, inside, rewrite
 from fhir_server.search.tree import Any_, Chain, Expr, Has, HasId, Not, Within, any_of
 from fhir_server.search.types import words
 from fhir_server.search.types.asked import Asked, split, unescape
@@ -19,7 +19,7 @@ from fhir_server.search.types.faces import FACES
 from fhir_server.search.upgrade import check_current
 from resources import expressions
 from resources.outcome import BadRequest, FhirError, Issue
-from resources.parameters import WITHOUT_ENTRIES, WORDS, ParameterSet, SearchParameter, Unready, united
+from resources.parameters import BASE, WITHOUT_ENTRIES, WORDS, ParameterSet, SearchParameter, Unready, united
 from resources.references import ID
 from resources.registry import RESOURCE_TYPES
 
@@ -112,6 +112,8 @@ def _chain(asking: Asking, type_: str, head: str, rest: str, text: str, hops: in
     code, _, target = head.partition(":")
     parameter = known(asking, type_, code)
     reached = targets(parameter, type_, target)
+    if inside.leads(type_, parameter):
+        return any_of(*(_inside(asking, f"{type_}.{code}", to, rest, text, hops) for to in reached))
     key, many = f"{type_}.{code}", not expressions.is_single(type_, parameter)
     by_url = canonicals.named(type_, parameter, reached)
 
@@ -121,6 +123,15 @@ def _chain(asking: Asking, type_: str, head: str, rest: str, text: str, hops: in
         return Chain(key, to, inner, many, to in by_url, shown(f"{head}.{rest}"))
 
     return any_of(*_understood(reached, behind))
+
+
+def _inside(asking: Asking, key: str, target: str, rest: str, text: str, hops: int) -> Expr:
+    """`composition.title`: the resource inside of this one satisfies the rest."""
+    parameters, asking.parameters = asking.parameters, BASE
+    try:
+        return inside.test(key, target, criterion(asking, (target,), rest, text, hops + 1))
+    finally:
+        asking.parameters = parameters
 
 
 def targets(parameter: SearchParameter, type_: str, wanted: str) -> Types:

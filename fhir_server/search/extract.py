@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from fhir_server.document import entry
-from fhir_server.search import canonicals, contained, further, uncovered
+from fhir_server.search import canonicals, contained, further, inside, uncovered
 from fhir_server.search.sort import scalars
 from fhir_server.search.types import words
 from fhir_server.search.types.faces import FACES
@@ -80,6 +80,8 @@ def _gather(resource: dict[str, Any], base_url: str, parameters: ParameterSet, *
         sink.compartments.append(f"{type_}/{resource['id']}")
     run(resource, sink)
     sink.index += canonicals.entries(resource)
+    for key, held in sink.inside:
+        inside.add(sink, key, _gather(held, base_url, BASE))
     words.emit(resource, sink, content=parameters.content)
     if parameters.added:  # they come and go: compartments and integrity rest on HL7's own
         further.extract(resource, sink.aside(), parameters)

@@ -10,7 +10,7 @@ See https://hl7.org/fhir/R4/search.html#sort and docs/decisions/0012-search-resu
 
 from __future__ import annotations
 
-from fhir_server.search import canonicals, criteria, sort
+from fhir_server.search import canonicals, criteria, inside, sort
 from fhir_server.search.criteria import Asking, Types, UnknownParameterError, shown
 from fhir_server.search.query import Behind, Held, SortKey, SortValue, Stored
 from fhir_server.search.types import sounds
@@ -89,6 +89,9 @@ def _behind(asking: Asking, type_: str, name: str, hops: int, *, descending: boo
     head, _, rest = name.partition(".")
     code, _, wanted = head.partition(":")
     parameter = criteria.known(asking, type_, code)
+    if inside.leads(type_, parameter):
+        said = "it leads to a resource inside of the Bundle, whose values have no order"
+        raise BadRequest(said, code="not-supported")
     found: list[SortValue] = []
     refused: list[BadRequest] = []
     for target in criteria.targets(parameter, type_, wanted):

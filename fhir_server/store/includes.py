@@ -190,9 +190,7 @@ def _names(type_: str, entries: Sequence[str]) -> list[str]:
     return list(entry.values(entry.canonical_key(type_), entries))
 
 
-def _batches(
-    trip: _Trip, wanted: Iterable[tuple[str, str]], includes: Sequence[Include]
-) -> Iterator[dict[str, str]]:
+def _batches(trip: _Trip, wanted: Iterable[tuple[str, str]], includes: Sequence[Include]) -> Iterator[dict[str, str]]:
     """What is looked for and the type of what it finds, in parts that are not too long for one query, and not too much
     in all."""
     each = iter(wanted)

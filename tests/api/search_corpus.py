@@ -154,6 +154,14 @@ WRITTEN: list[Json] = [
         contained=[resource("Medication", "inside", code=coded("http://www.whocc.no/atc", "A10BA02", "metformin"))],
     ),
     response("answer-1", "1.0"), response("answer-2", "2.0"),
+    resource(
+        "Bundle", "letter", type="document", timestamp="2024-03-12T10:00:00Z",
+        identifier={"system": "urn:ietf:rfc:3986", "value": "urn:uuid:5c1e2d34-0b4d-4b5c-9d2c-0f8e2a4f6a12"},
+        entry=[{"fullUrl": "urn:uuid:0d7ee1c4-0b4d-4b5c-9d2c-0f8e2a4f6a11", "resource": resource(
+            "Composition", "discharge", status="final", type={"text": "Letter"}, date="2024-03-12",
+            author=[refers("Practitioner/house")], title="Discharge letter",
+        )}],
+    ),
     resource("Questionnaire", "intake", status="active", url=FORM, version="2.0", title="Intake"),
     resource(
         "List", "watched", status="current", mode="working",

@@ -56,6 +56,10 @@ REFUSED = tuple(
         ("Observation?subject=two words",
          "Search parameter subject=two words: an id, [type]/[id] or an absolute URL is expected"),
         ("Observation?code.text=x", "code.text: code of Observation is a token; only a reference can be chained"),
+        ("Bundle?composition.author:Practitioner.name=house",
+         ("composition.author:Practitioner.name: Bundle.composition leads to a resource inside of the Bundle, which "
+         "can be asked for its own values; not for the time of its last update, for other resources by links, or for "
+         "hierarchies")),
         ("Observation?subject:Encounter.status=x",
          ("subject:Encounter.status: subject of Observation refers to Group, Device, Patient, Location, "
          "not Encounter")),

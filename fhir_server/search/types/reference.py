@@ -159,8 +159,11 @@ def _canonical(leaf: Leaf) -> Emitter:
 
 def _resource(leaf: Leaf) -> Emitter:
     key = leaf.key
+    targets = leaf.parameter.targets
 
     def emit(sink: Sink, held: dict[str, Any]) -> None:
+        if held["resourceType"] in targets:
+            sink.inside.append((key, held))
         if "id" in held:
             sink.index.append(entry.exact(key, f"{held['resourceType']}/{held['id']}"))
 

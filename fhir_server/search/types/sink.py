@@ -42,10 +42,13 @@ class Bounded(list[T]):
 class Sink:
     """The entries of one resource in the making; `bounded` where they might be too many.
 
+    `inside`: the resources inside of it that parameters lead to, with their keys.
     `holders`: the identity of each Reference that was passed → the resource of this server that it names, if it does.
     """
 
-    __slots__ = ("base_url", "compartments", "holders", "index", "ranges", "rare", "references", "resource", "sort")
+    __slots__ = (
+        "base_url", "compartments", "holders", "index", "inside", "ranges", "rare", "references", "resource", "sort",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class Sink:
         self.compartments: list[str] = []
         self.references: list[str] = []
         self.holders: dict[int, str | None] = {}
+        self.inside: list[tuple[str, dict[str, Any]]] = []
 
     def aside(self) -> Self:
         """Another, whose entries are this one's, and whose references and compartments lead nowhere."""
