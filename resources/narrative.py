@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from html.entities import name2codepoint
+from html.entities import html5
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
@@ -17,8 +17,8 @@ _XML = "http://www.w3.org/XML/1998/namespace"
 _TAG = re.compile(rb"<(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>")
 _PLAIN_TAG = re.compile(rb"<div[\s/>]")
 _DECLARATION = re.compile(rb"\sxmlns\s*=")
-_ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
-_XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
+_ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*;)")
+_XML_ENTITIES = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})
 
 
 def start_tag(raw: bytes, start: int) -> bytes:
@@ -36,14 +36,28 @@ def taken_out(element: bytes, prefixes: Mapping[str, str]) -> str:
     return _written_anew(element, prefixes)
 
 
+def in_xml(div: str) -> str:
+    """The text of a div as a parser of XML understands it: HTML's named entities as characters, no white space around.
+
+    What validation judges is this text too, so that it accepts nothing which `put_in` could not write.
+    """
+    text = _ENTITY.sub(_character, div) if "&" in div else div
+    return text.strip(" \t\r\n")
+
+
+def is_bare(text: str) -> bool:
+    """Whether a text of `in_xml` begins with `<div` and ends with a tag. A prefix, a comment or a declaration before
+    it would not mean the same, or may not stand, in the midst of a document."""
+    return text.startswith("<div") and text.endswith(">")
+
+
 def put_in(div: str) -> str:
     """The text of a div as it may stand in an XML document.
 
     HTML's named entities become characters, and the namespace is declared where it is missing; nothing else changes.
     Raises ValueError, with words, for a text that is not one well-formed XHTML element.
     """
-    text = _ENTITY.sub(_character, div) if "&" in div else div
-    text = text.strip(" \t\r\n")
+    text = in_xml(div)
     if text.startswith("<div") and not _DECLARATION.search(start_tag(text.encode(), 0)):
         text = f'<div xmlns="{XHTML}"{text[4:]}'
     parser = _parser()
@@ -55,14 +69,16 @@ def put_in(div: str) -> str:
 
     parser.StartElementHandler = root
     _parse(parser, text.encode())
-    if roots != [f"{XHTML} div"] or not (text.startswith("<div") and text.endswith(">")):
+    if roots != [f"{XHTML} div"] or not is_bare(text):
         raise ValueError("the narrative is not a div in the namespace of XHTML")
     return text
 
 
 def _character(match: re.Match[str]) -> str:
-    code = name2codepoint.get(match[1])
-    return match[0] if code is None or match[1] in _XML_ENTITIES else chr(code)
+    """A named character of HTML, as a number where it is ASCII and could be markup; unknown ones are left."""
+    if match[1] in _XML_ENTITIES or match[1] not in html5:
+        return match[0]
+    return "".join(each if each > "\x7f" else f"&#{ord(each)};" for each in html5[match[1]])
 
 
 def _parser() -> expat.XMLParserType:

@@ -7,10 +7,10 @@ characters that browsers ignore are gone.
 from __future__ import annotations
 
 import re
-from html.entities import html5
 from pyexpat import ExpatError, ParserCreate, XMLParserType
 from typing import Never
 
+from resources import narrative
 from resources.rules.problem import Problem, quoted
 
 ELEMENTS = frozenset(
@@ -32,7 +32,6 @@ ATTRIBUTES = frozenset(
 )  # fmt: skip
 _MAXIMUM_DEPTH = 200  # parsers of XML refuse more, and it has to go through FHIR XML too
 _MAXIMUM_SAID = 20
-_XHTML = "http://www.w3.org/1999/xhtml"
 _XML_ATTRIBUTES = frozenset({"http://www.w3.org/XML/1998/namespace lang", "http://www.w3.org/XML/1998/namespace space"})
 _URL_ATTRIBUTES = frozenset({"cite", "href", "longdesc", "src"})
 _SCHEME = re.compile(r"([^/?#:]*):")
@@ -43,8 +42,6 @@ _ACTIVE_STYLE = re.compile(
     rf"expression\(|javascript:|vbscript:|(?<!\w)(?!{_IMAGE})data:|-moz-binding|behaviou?r:|@import", re.IGNORECASE
 )
 _IGNORED = re.compile(r"[\x00-\x20\x7f-\xa0]")
-_ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*;)")
-_OF_XML = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})
 
 
 class _StopError(Exception):
@@ -60,13 +57,16 @@ class _Reader:
         self.has_content = False
 
     def read(self, div: str) -> tuple[str, ...]:
+        text = narrative.in_xml(div)
         parser = self._parser()
         try:
-            parser.Parse(_ENTITY.sub(_character, div), True)
+            parser.Parse(text, True)
         except _StopError:
             return tuple(self.words)
         except ExpatError as error:
             return (f"not well-formed XHTML: {error}",)
+        if not narrative.is_bare(text):
+            self._say("must begin with <div: no prefix, comment or declaration before it")
         if not self.has_content:
             self._say("must have some text or an image (txt-2)")
         return tuple(self.words)
@@ -82,9 +82,9 @@ class _Reader:
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         namespace, _, name = tag.rpartition(" ")
-        if self.depth == 0 and (namespace, name) != (_XHTML, "div"):
-            self._say(f'must be one <div xmlns="{_XHTML}">')
-        elif namespace != _XHTML or name not in ELEMENTS:
+        if self.depth == 0 and (namespace, name) != (narrative.XHTML, "div"):
+            self._say(f'must be one <div xmlns="{narrative.XHTML}">')
+        elif namespace != narrative.XHTML or name not in ELEMENTS:
             self._say(f"the element {quoted(name)} is not allowed (txt-1)")
         self.depth += 1
         if self.depth > _MAXIMUM_DEPTH:
@@ -117,14 +117,8 @@ class _Reader:
 
 
 def problems(div: str) -> tuple[Problem, ...]:
-    """The problems of the text of a `Narrative.div`."""
+    """The problems of the text of a `Narrative.div`; where there are none, FHIR XML can carry it."""
     return tuple(Problem(words) for words in _Reader().read(div))
-
-
-def _character(entity: re.Match[str]) -> str:
-    """A named character of HTML as itself; XML's own and unknown ones are left to the parser."""
-    name = entity[1]
-    return entity[0] if name in _OF_XML else html5.get(name, entity[0])
 
 
 def _attribute_words(element: str, attribute: str, value: str) -> str | None:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from resources import validation
+from resources import validation, xml_codec
 from resources.outcome import Issue
 
 
@@ -101,8 +101,38 @@ def test_the_root_is_a_div_of_xhtml(opening: str) -> None:
     ]
 
 
-def test_a_prefix_for_the_namespace_is_as_good() -> None:
-    assert issues("<x:p>y</x:p>", opening='<x:div xmlns:x="http://www.w3.org/1999/xhtml">', closing="</x:div>") == []
+XHTML = 'xmlns="http://www.w3.org/1999/xhtml"'
+
+
+@pytest.mark.parametrize(
+    "div",
+    [
+        "<h:div xmlns:h='http://www.w3.org/1999/xhtml'>x</h:div>",
+        f"<!-- c --><div {XHTML}>x</div>",
+        f"<?xml version='1.0'?><div {XHTML}>x</div>",
+        f"\ufeff<div {XHTML}>x</div>",
+    ],
+)
+def test_what_xml_cannot_carry_is_refused_when_it_is_written(div: str) -> None:
+    (issue,) = issues(div, opening="", closing="")
+    assert "must begin with <div" in issue.diagnostics
+    assert issue.expression == "Patient.text.div"
+
+
+@pytest.mark.parametrize(
+    "div",
+    [
+        f"<div {XHTML}>&Tab;&check;&AMP;&LT;b&GT;&nvlt;&nbsp;</div>",
+        f"<div {XHTML}><a title='&QUOT;&apos;&NewLine;'>x</a></div>",
+        f"  <div {XHTML}>x</div><!-- c -->\n",
+        f"<div {XHTML}><h:p xmlns:h='http://www.w3.org/1999/xhtml'>x</h:p></div>",
+        f"<div {XHTML}><![CDATA[<z>&nbsp;]]></div>",
+    ],
+)
+def test_what_is_accepted_can_be_written_as_xml(div: str) -> None:
+    assert issues(div, opening="", closing="") == []
+    written = xml_codec.encode({"resourceType": "Patient", "text": {"status": "generated", "div": div}})
+    assert "div" in xml_codec.decode(written)["text"]
 
 
 def test_entities_are_not_declared() -> None:
