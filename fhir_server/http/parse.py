@@ -112,15 +112,15 @@ def path_of(scope: Mapping[str, Any]) -> str:
 
 def _representation(headers: Headers, query: Pairs, where: Address) -> tuple[Pairs, Representation, str]:
     """(query without `_format` and `_pretty`, representation, the value of `FhirRequest.accept`)."""
-    asked, pretty = None, False
+    asked, pretty, is_ours = None, False, False
     for name, value in query:
         if name == "_format":
-            asked = value
+            asked, is_ours = value, True
         elif name == "_pretty":
-            pretty = _flag(name, value)
+            pretty, is_ours = _flag(name, value), True
     accept = reading.text(headers, b"accept")
     gzip = b"accept-encoding" in headers and negotiate.takes_gzip(reading.text(headers, b"accept-encoding"))
-    if asked is not None or pretty:
+    if is_ours:
         query = tuple(pair for pair in query if pair[0] not in ("_format", "_pretty"))
     if asked is not None:
         chosen = negotiate.from_parameter(asked)
