@@ -116,7 +116,8 @@ class Reader:
 
     def _open(self, frame: _Frame, attributes: dict[str, str]) -> None:
         self._stack.append(frame)
-        if frame.depth > json_codec.MAX_DEPTH and (frame.field is None or not frame.field.primitive):
+        is_text = frame.field is not None and frame.field.primitive and attributes.keys() <= {"value"}
+        if frame.depth - is_text > json_codec.MAX_DEPTH:
             raise BadRequest(f"The body is nested more than {json_codec.MAX_DEPTH} levels deep.")
         if frame.field is None:
             frame.value["resourceType"] = frame.type

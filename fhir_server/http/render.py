@@ -139,7 +139,7 @@ async def _body(text: bytes, as_: Representation, headers: RawHeaders, threads: 
 
 
 def _xml(text: bytes, *, pretty: bool) -> bytes:
-    return xml_codec.encode(json_codec.decode(text), pretty=pretty)
+    return xml_codec.encode(json_codec.decode_own(text), pretty=pretty)
 
 
 def _content_headers(content: Content, as_: Representation) -> RawHeaders:

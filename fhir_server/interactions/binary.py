@@ -84,7 +84,7 @@ async def is_same(server: Server, access: Access, current: Version, after: Json,
     """Whether `current` says what `after` says, and has an equal content."""
     if current.text is None or current.blob is None:
         return False
-    stored = json_codec.decode(current.text)
+    stored = json_codec.decode_own(current.text)
     meta = stored.pop("meta")
     if stored != after or not meta.keys() <= {"versionId", "lastUpdated"}:
         return False
@@ -125,7 +125,7 @@ async def answer(server: Server, access: Access, request: FhirRequest, version: 
     as_resource = request.accept in (FHIR_JSON, FHIR_XML)
     if as_resource and version.blob is None:
         return replace(answered, text=version.text)
-    resource = json_codec.decode(version.text or b"")
+    resource = json_codec.decode_own(version.text or b"")
     if version.blob is not None:
         length = (await blobs.find(access, server.database, version.blob)).length
         content = blobs.read(access, server.database, version.blob)

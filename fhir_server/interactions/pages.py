@@ -107,7 +107,7 @@ def shown(version: Version, subset: Subset | None = None) -> bytes:
         return subsetting.texts(subset, version)
     if version.blob is None or version.text is None:
         return version.text or b""
-    return json_codec.encode(subsets.tagged(json_codec.decode(version.text)))
+    return json_codec.encode(subsets.tagged(json_codec.decode_own(version.text)))
 
 
 def outcome_entry(issues: Sequence[Issue]) -> bytes:

@@ -60,7 +60,7 @@ def step(request: FhirRequest, current: Version | None) -> Step:
     if version.blob is not None:
         raise Unprocessable(f"{version.key} is too large to be patched: replace it by an update.")
     check_work(request.body, version)
-    before: Json = json_codec.decode(version.text or b"")
+    before: Json = json_codec.decode_own(version.text or b"")
     after = applied(before, request.body)
     if not isinstance(after, dict) or (after.get("resourceType"), after.get("id")) != (version.type, version.id):
         raise Unprocessable("A patch must leave resourceType and id as they are.", code="business-rule")

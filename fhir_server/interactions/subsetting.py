@@ -43,4 +43,4 @@ def texts(subset: Subset, version: Version) -> bytes:
     text, it is not in the part either."""
     if version.text is None or not subset.covers(version.type):
         return version.text or b""
-    return json_codec.encode(subsets.apply(subset, json_codec.decode(version.text)))
+    return json_codec.encode(subsets.apply(subset, json_codec.decode_own(version.text)))

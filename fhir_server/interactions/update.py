@@ -93,7 +93,7 @@ def is_unchanged(current: Version, after: Json) -> bool:
         return False
     if len(json_codec.encode(stamped(after, current.version, current.updated))) != len(current.text):
         return False  # the same members in another order are as long
-    return canonical(json_codec.decode(current.text)) == canonical(after)
+    return canonical(json_codec.decode_own(current.text)) == canonical(after)
 
 
 def canonical(resource: Json) -> bytes:

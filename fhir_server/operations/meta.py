@@ -54,7 +54,7 @@ async def changed(
     async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
         current = found(await reader.read(access, server.database, str(request.type), str(request.id)), request)
         check_if_match(request.when, current, current.key)
-        resource = json_codec.decode(current.text or b"")
+        resource = json_codec.decode_own(current.text or b"")
         before = resource.get("meta", {})
         after = before | {name: combine(before.get(name, []), wanted.get(name, [])) for name in LISTS}
         after = {name: value for name, value in after.items() if value}
@@ -70,7 +70,7 @@ async def changed(
 
 def answered(version: Version) -> FhirResponse:
     """The meta of a version as the operation returns it."""
-    value = json_codec.decode(version.text or b"").get("meta", {})
+    value = json_codec.decode_own(version.text or b"").get("meta", {})
     text = json_codec.encode(parameters.returned("return", "valueMeta", value))
     return FhirResponse(200, text=text, version=version.version, last_modified=version.last_updated)
 

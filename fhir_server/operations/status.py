@@ -46,7 +46,7 @@ async def _one(server: Server, access: Access, request: FhirRequest, stored: Sto
     life = next((life for life in stored.lives if life.id == version.id), None)
     if life is not None and life.version == version.version:
         return _parameter(stored, life)
-    resource = json_codec.decode(version.text or b"")
+    resource = json_codec.decode_own(version.text or b"")
     if declarations.is_in_force(resource):
         state = "declared"  # so new that it has not been seen yet
     else:

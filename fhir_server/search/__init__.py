@@ -7,8 +7,8 @@ function that `resources.expressions` makes for its type. `match` reads the same
 Each search-parameter type is one file in `types/`, which parses a value into tests of entries and writes those entries;
 `document.entry` gives both the same form. `results` reads how the answer is to look: `includes` what comes along,
 `sorting` its order, for which `sort` says what is stored and `ordering` what MongoDB computes; `periods` bounds
-principal dates. `contained` is about contained resources, `inside` about the first one of a document, `canonicals` about
-references by url, `record` about a patient's whole.
+principal dates. `contained` is about contained resources, `inside` about the first one of a document, `canonicals`
+about references by url, `record` about a patient's whole.
 SearchParameters defined here: `declarations` reads them, `life` says what state follows which, `further` extracts them;
 `upgrade` refuses searches while entries are made anew.
 See https://hl7.org/fhir/R4/search.html.

@@ -131,7 +131,7 @@ class _Page:
         return False
 
     def _found(self, container: Version) -> Iterator[Json]:
-        resource = json_codec.decode(container.text or b"")
+        resource = json_codec.decode_own(container.text or b"")
         hits = (each for each in contained.held(resource) if self._judge.satisfied(each))
         if self._query.contained_type == "contained":
             yield from hits

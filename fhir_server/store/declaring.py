@@ -55,7 +55,7 @@ class SearchParameterGuard:
         named = entry.starts_with(entry.token(f"{TYPE}.code", resource["code"].casefold(), ""))
         namesakes = db.resources.find(named, {layout.TEXT: 1}, hint="iI", session=session, limit=NAMESAKES)
         async for row in namesakes:
-            other = json_codec.decode(row[layout.TEXT])
+            other = json_codec.decode_own(row[layout.TEXT])
             if other["id"] == resource["id"] or other["code"] != resource["code"]:
                 continue
             if declarations.is_in_force(other):
@@ -84,7 +84,7 @@ class Definitions:
             wanted = {**stored, layout.ID: {"$in": list(versions.keys() - known.keys())}}
             rows = self._db.resources.find(wanted, {layout.VERSION: 1, layout.TEXT: 1}, hint=layout.BY_ID)
             async for row in rows:
-                resource = json_codec.decode(row[layout.TEXT])
+                resource = json_codec.decode_own(row[layout.TEXT])
                 declared = declarations.read(resource) if declarations.is_in_force(resource) else None
                 known[row[layout.ID]] = row[layout.VERSION], declared
         self._read = known

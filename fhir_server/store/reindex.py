@@ -178,7 +178,7 @@ def _extracted(work: Reindexing, row: Document) -> Extracted | None:
     could not write. Raises ExtractionError."""
     text = row[layout.TEXT]
     try:
-        extracted = extract.complete(json_codec.decode(text), text, work.base_url, work.parameters)
+        extracted = extract.complete(json_codec.decode_own(text), text, work.base_url, work.parameters)
     except Exception as error:  # noqa: BLE001 - one resource must not keep all others from being found
         logger.error("resource not reindexed", extra={"key": row[layout.ID], "error": type(error).__name__})  # noqa: TRY400 - its message may hold PHI
         return None

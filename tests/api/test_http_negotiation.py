@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -57,6 +58,7 @@ async def test_pretty(client: httpx.AsyncClient) -> None:
     assert b"\n" not in plain.content
     assert pretty.content.count(b"\n") > 5
     assert plain.json() == pretty.json()
+    assert (await client.get(f"{path}?_pretty=false")).content == plain.content
 
 
 async def test_head_is_get_without_body(client: httpx.AsyncClient) -> None:
@@ -121,3 +123,34 @@ async def test_stored_page_is_not_run_by_a_browser(client: httpx.AsyncClient) ->
     assert "sandbox" in got.headers["content-security-policy"]
     assert got.headers["x-security-context"] == "Patient/1"
     assert got.content == content
+
+
+def deepest() -> dict[str, Any]:
+    """A resource with as many levels of arrays and objects as a body may have: 100."""
+    extension: dict[str, Any] = {"url": "urn:x", "valueAddress": {"city": "x"}}
+    for _ in range(48):
+        extension = {"url": "urn:x", "extension": [extension]}
+    return {"resourceType": "Patient", "id": "deep", "extension": [extension]}
+
+
+DEEP = ["Patient/deep?", "Patient?_id=deep", "Patient?_id=deep&_elements=extension", "Patient?_id=deep&_summary=data",
+        "Patient/deep/_history?", "_history?_count=1", "Patient/deep/$everything?"]  # fmt: skip
+
+
+@pytest.mark.parametrize("accept", ["application/fhir+xml", "application/fhir+json"])
+@pytest.mark.parametrize("pretty", ["true", "false"])
+async def test_what_was_accepted_can_be_shown_however_deep_it_stands(
+    client: httpx.AsyncClient, accept: str, pretty: str
+) -> None:
+    client.headers["Accept"] = accept
+    written = await client.put(f"Patient/deep?_pretty={pretty}", json=deepest(), headers={"Content-Type": JSON})
+    assert written.status_code in (200, 201), written.text
+    for asked in DEEP:
+        answer = await client.get(f"{asked}&_pretty={pretty}")
+        assert answer.status_code == 200, answer.text
+        assert "valueAddress" in answer.text, asked
+    requests = [{"request": {"method": "GET", "url": asked.removesuffix("?")}} for asked in DEEP]
+    batch = {"resourceType": "Bundle", "type": "batch", "entry": requests}
+    answer = await client.post(f"?_pretty={pretty}", json=batch, headers={"Content-Type": JSON})
+    assert answer.status_code == 200, answer.text
+    assert answer.text.count("valueAddress") == len(DEEP) * (2 if "xml" in accept else 1)

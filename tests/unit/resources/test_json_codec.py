@@ -102,6 +102,14 @@ def test_a_hundred_levels_are_allowed() -> None:
     assert json_codec.encode(json_codec.decode(raw)) == raw
 
 
+@pytest.mark.parametrize("text", ["-0", "-0.0", "1E3", "123456789012345678901234567890", '"-0"', '"x\\u0001é"', "1.50"])
+def test_what_is_stored_is_read_whatever_stands_around_it(text: str) -> None:
+    raw = ("[" * 120 + text + "]" * 120).encode()
+    assert json_codec.encode(json_codec.decode_own(raw)) == raw
+    dense = b"[" + b",".join([b"1"] * 300_000) + b"]"
+    assert json_codec.encode(json_codec.decode_own(dense)) == dense
+
+
 def test_all_problems_are_named_at_once() -> None:
     names = b'[{"text":"\\u0000"},{"text":"\\ud800"}]'
     with pytest.raises(BadRequest) as caught:

@@ -240,6 +240,28 @@ def test_what_xml_cannot_carry_is_not_dropped_but_refused(resource: Json, words:
         xml_codec.encode(resource)
 
 
+@pytest.mark.parametrize(
+    ("inner", "is_allowed"),
+    [
+        ('<valueAddress><city value="x"/></valueAddress>', True),
+        ('<valueAddress id="i"/>', True),
+        ('<valueString id="i" value="x"/>', True),
+        ('<valueAddress><line value="x"/></valueAddress>', False),
+        ('<valueAddress><city id="i" value="x"/></valueAddress>', False),
+        ('<valueAddress><city><extension url="u"/></city></valueAddress>', False),
+        ('<extension url="u"/>', False),
+    ],
+)
+def test_no_document_is_deeper_than_json_may_be(inner: str, is_allowed: bool) -> None:
+    levels = 49  # of two each, array and object, in the object of the patient
+    raw = patient('<extension url="u">' * levels + inner + "</extension>" * levels)
+    if is_allowed:
+        json_codec.decode(json_codec.encode(xml_codec.decode(raw)))
+        return
+    with pytest.raises(BadRequest, match="nested more than 100 levels"):
+        xml_codec.decode(raw)
+
+
 def test_a_document_declares_few_namespace_prefixes() -> None:
     declared = " ".join(f'xmlns:p{number}="urn:{number}"' for number in range(60))
     with pytest.raises(BadRequest, match="namespace prefixes"):
