@@ -19,7 +19,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 from starlette.exceptions import HTTPException
 
 from fhir_server.access.limits import Access
-from fhir_server.http import pages
+from fhir_server.http import hosts, pages
 from fhir_server.http.door import Door
 from fhir_server.http.limits import Receive
 from fhir_server.http.parse import PREFIX
@@ -27,7 +27,7 @@ from fhir_server.http.render import Send
 from fhir_server.interactions.catalogue import INTERACTIONS
 from fhir_server.interactions.server import Server, ordered_id
 from fhir_server.interactions.turns import Turns
-from fhir_server.mongodb_uri import hosts
+from fhir_server.mongodb_uri import hosts as hosts_of
 from fhir_server.operations.catalogue import OPERATIONS
 from fhir_server.room import Room
 from fhir_server.settings import Settings
@@ -71,9 +71,13 @@ def create(settings: Settings | None = None) -> Application:
     site.include_router(pages.state(door))
     site.include_router(pages.documentation(door))
     site.add_exception_handler(HTTPException, pages.elsewhere(settings.base_url))
+    known = hosts.known(settings) if settings.open else None
 
     async def application(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (scope["path"].startswith(f"{PREFIX}/") or scope["path"] == PREFIX):
+        is_http = scope["type"] == "http"
+        if is_http and known is not None and (error := hosts.refusal(scope, known)) is not None:
+            await door.refuse(scope, receive, send, error)
+        elif is_http and (scope["path"].startswith(f"{PREFIX}/") or scope["path"] == PREFIX):
             await door(scope, receive, send)
         else:
             await site(scope, receive, send)
@@ -180,7 +184,7 @@ async def _background(opening: Opening, indexer: Indexer, obstacle: FhirError | 
     remind_at = time.monotonic()
     while obstacle is not None:
         if time.monotonic() >= remind_at:
-            where = hosts(opening.settings.mongodb_uri)
+            where = hosts_of(opening.settings.mongodb_uri)
             logger.warning("waiting for MongoDB at %s: %s `fhir-server doctor` looks for the cause.", where, obstacle)
             remind_at = time.monotonic() + REMIND_SECONDS
         await asyncio.sleep(RETRY_SECONDS)

@@ -52,7 +52,11 @@ class Settings(BaseSettings):
     shutdown_timeout_seconds: int = Field(
         default=30, gt=0, description="Longest time to finish the requests in flight when the server stops, in seconds."
     )
-    open: bool = Field(default=False, description="Serve without sign-in; on the loopback interface only.")
+    open: bool = Field(
+        default=False,
+        description="Serve without sign-in; on the loopback interface only, to names of this machine and of the base "
+        "url (another Host is answered with 421, a page of another site that writes with 403).",
+    )
 
     max_body_bytes: int = Field(
         default=12 * MIB, gt=0, description="Largest single resource as text, in bytes; above it 413."

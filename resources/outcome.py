@@ -145,6 +145,12 @@ class UnsupportedMediaType(FhirError):
     status, code = 415, "not-supported"
 
 
+class Misdirected(FhirError):
+    """The request is for a host that this server is not."""
+
+    status, code = 421, "security"
+
+
 class Unprocessable(FhirError):
     """Well-formed, but against FHIR's rules or the server's."""
 

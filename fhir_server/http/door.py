@@ -77,6 +77,13 @@ class Door:
         finally:
             held.release()
 
+    async def refuse(self, scope: Mapping[str, Any], receive: Receive, send: Send, error: FhirError) -> None:
+        """ASGI for a request, below `/fhir` or beside it, that is not looked at any further."""
+        headers = reading.collect(scope["headers"])
+        representation = parse.for_error(scope, headers)
+        rendered = await render.render(failure(error), representation, reading.request_id(headers), self.threads)
+        await render.send(send, receive, rendered, head=scope["method"] == "HEAD")
+
     async def _respond(
         self,
         scope: Mapping[str, Any],

@@ -158,7 +158,7 @@ async def test_a_download_whose_client_has_gone_stops_reading(
     url = urlsplit(server_url)
     reader, writer = await asyncio.open_connection(url.hostname, url.port, limit=1000)
     path = urlsplit(made.headers["Location"]).path
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: application/pdf\r\n\r\n".encode())
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/pdf\r\n\r\n".encode())
     assert (await reader.readline()).startswith(b"HTTP/1.1 200")
     writer.transport.abort()
     await asyncio.sleep(1)  # long enough for all of it

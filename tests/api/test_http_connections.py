@@ -14,7 +14,7 @@ from fhir_server.store import reader
 from fhir_server.store.rows import Page
 from tests.api.others import others_served as others
 
-HEAD = b"GET /fhir/Patient/none HTTP/1.1\r\nHost: a\r\n"
+HEAD = b"GET /fhir/Patient/none HTTP/1.1\r\nHost: [::1]\r\n"
 MOST_WAIT = 2.0
 """Seconds; a loaded machine takes a tenth of it."""
 
@@ -56,8 +56,11 @@ async def poured(server_url: str, head: bytes, piece: bytes, pieces: int) -> tup
         (HEAD, b"X-Many: a\r\n" * 6000),
         (HEAD, b"a" * 65536),
         (b"GET /fhir/", b"a" * 65536),
-        (b"POST /fhir/Patient HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: ", b"a" * 65536),
-        (b"POST /fhir/Patient HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;x=", b"a" * 65536),
+        (
+            b"POST /fhir/Patient HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: ",
+            b"a" * 65536,
+        ),
+        (b"POST /fhir/Patient HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\n\r\n1;x=", b"a" * 65536),
     ],
     ids=["value", "headers", "name", "target", "trailer", "extension"],
 )
@@ -84,7 +87,7 @@ async def test_the_refusal_is_an_outcome(server_url: str) -> None:
 async def test_long_heads_and_bodies_in_pieces_are_taken(server_url: str) -> None:
     incoming, writer = await opened(server_url)
     body = b'{"resourceType":"Patient"}'
-    head = b"POST /fhir/Patient HTTP/1.1\r\nHost: a\r\nContent-Type: application/fhir+json\r\nX-Long: "
+    head = b"POST /fhir/Patient HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/fhir+json\r\nX-Long: "
     chunks = b"".join(b"1\r\n" + body[at : at + 1] + b"\r\n" for at in range(len(body))) + b"0\r\n\r\n"
     for _ in range(2):
         for piece in (head, b"a" * 30_000, b"a" * 30_000, b"\r\nTransfer-Encoding: chunked\r\n\r\n", chunks):
@@ -148,7 +151,7 @@ async def test_pages_that_nobody_reads_are_not_made(
             "Flag", json=body | {"extension": extension}, headers={"Content-Type": "application/fhir+json"}
         )
         assert answer.status_code == 201
-    ask = b"GET /fhir/Flag?_count=1000 HTTP/1.1\r\nHost: a\r\n\r\n" * 20
+    ask = b"GET /fhir/Flag?_count=1000 HTTP/1.1\r\nHost: [::1]\r\n\r\n" * 20
     writers = []
     with caplog.at_level(logging.WARNING):
         async with others_served(client):

@@ -71,7 +71,9 @@ async def opened(server_url: str) -> tuple[asyncio.StreamReader, asyncio.StreamW
     return await asyncio.open_connection(address.hostname, address.port)
 
 
-HEAD = b"POST /fhir/Patient HTTP/1.1\r\nHost: a\r\nContent-Type: application/fhir+json\r\nContent-Length: 5000\r\n\r\n"
+HEAD = (
+    b"POST /fhir/Patient HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/fhir+json\r\nContent-Length: 5000\r\n\r\n"
+)
 
 
 async def test_body_that_stops_is_given_up(server_url: str) -> None:
