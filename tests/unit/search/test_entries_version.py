@@ -13,7 +13,7 @@ from resources import expressions, json_codec
 from resources.parameters import BASE, WITHOUT_ENTRIES, with_content
 from resources.registry import RESOURCE_TYPES, STRUCTURES, Element
 
-PINNED = (5, "")
+PINNED = (5, "895ab6d230573e522b7063c24f6a488a")
 """The version, and the digest of what it extracts."""
 
 CODING = {"system": "http://loinc.org", "code": "8480-6", "display": "Systolic, upper arm"}
