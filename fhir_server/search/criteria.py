@@ -109,8 +109,10 @@ def shown(name: str) -> str:
 
 def _chain(asking: Asking, type_: str, head: str, rest: str, text: str, hops: int) -> Expr:
     """`subject:Patient.name`: what `head` refers to satisfies the rest."""
-    code, _, target = head.partition(":")
+    code, colon, target = head.partition(":")
     parameter = known(asking, type_, code)
+    if colon and not target:
+        raise BadRequest(f"{code}: a resource type is expected after the colon, such as {code}:Patient")
     reached = targets(parameter, type_, target)
     if inside.leads(type_, parameter):
         return any_of(*(_inside(asking, f"{type_}.{code}", to, rest, text, hops) for to in reached))
@@ -236,10 +238,10 @@ def known(asking: Asking, type_: str, code: str) -> SearchParameter:
 
 
 def _test(asking: Asking, types: Types, name: str, text: str) -> Expr:
-    code, _, modifier = name.partition(":")
+    code, colon, modifier = name.partition(":")
     by_type = {type_: known(asking, type_, code) for type_ in types}
     for type_, parameter in by_type.items():
-        _check_modifier(type_, parameter, modifier or None)
+        _check_modifier(type_, parameter, modifier if colon else None)
     if modifier in _BY_TERMINOLOGY:
         check_current(asking.parameters, ("CodeSystem", "ValueSet"))
     values = split(text, ",")
@@ -279,9 +281,10 @@ def _check_modifier(type_: str, parameter: SearchParameter, modifier: str | None
     if modifier not in allowed:
         named_types, others = sorted(allowed & RESOURCE_TYPES), sorted(allowed - RESOURCE_TYPES)
         named = [*others, *(named_types if len(named_types) < 20 else ["a resource type"])]
+        refused = f"the modifier {modifier[:40]}" if modifier else "an empty modifier"
         raise BadRequest(
-            f"Search parameter {parameter.code} ({parameter.type}) of {type_} does not take the modifier "
-            f"{modifier[:40]}; it takes {', '.join(named) or 'none'}"
+            f"Search parameter {parameter.code} ({parameter.type}) of {type_} does not take {refused}; "
+            f"it takes {', '.join(named) or 'none'}"
         )
 
 

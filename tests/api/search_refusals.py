@@ -55,6 +55,13 @@ REFUSED = tuple(
         ("Observation?code:below=dog", "Search parameter code:below=dog: below takes [system]|[code]"),
         ("Observation?subject=two words",
          "Search parameter subject=two words: an id, [type]/[id] or an absolute URL is expected"),
+        ("Observation?subject=a/b/c",
+         "Search parameter subject=a/b/c: an id, [type]/[id] or an absolute URL is expected"),
+        ("Observation?subject=Foo/1",
+         "Search parameter subject=Foo/1: an id, [type]/[id] or an absolute URL is expected"),
+        ("Patient?family:=x",
+         ("Search parameter family (string) of Patient does not take an empty modifier; it takes "
+         "contains, exact, missing")),
         ("Observation?code.text=x", "code.text: code of Observation is a token; only a reference can be chained"),
         ("Bundle?composition.author:Practitioner.name=house",
          ("composition.author:Practitioner.name: Bundle.composition leads to a resource inside of the Bundle, which "

@@ -22,6 +22,7 @@ from resources.parameters import BASE, SearchParameter
 from resources.references import ID
 from resources.registry import RESOURCE_TYPES
 
+_FORMED = frozenset({"Reference", "Resource"})
 _PARENTS = ("partof", "part-of", "parent")
 
 
@@ -62,9 +63,20 @@ def value(asked: Asked) -> Expr:
         types = asked.parameter.targets or sorted(RESOURCE_TYPES)
         return any_of(*(Equals(entry.exact(asked.key, f"{type_}/{text}")) for type_ in types))
     _, forms = reference_forms(text, asked.base_url)
-    if not forms or any(character.isspace() for character in text):
+    if not forms or not _can_be(asked, text):
         raise asked.refusal("an id, [type]/[id] or an absolute URL is expected")
     return Equals(entry.exact(asked.key, forms[-1]))
+
+
+def _can_be(asked: Asked, text: str) -> bool:
+    """Whether something can be referred to so; canonical urls have no form."""
+    if any(character.isspace() for character in text):
+        return False
+    if not token.element_types(asked.type, asked.parameter) <= _FORMED:
+        return True
+    parsed = references.parse(text, asked.base_url)
+    is_none_here = parsed is not None and parsed.uri is not None and text.startswith(f"{asked.base_url}/")
+    return parsed is not None and parsed.criteria is None and not is_none_here
 
 
 def present(asked: Asked) -> Expr:

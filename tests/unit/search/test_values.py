@@ -9,6 +9,7 @@ import pytest
 from fhir_server.search import grammar
 from fhir_server.search.extract import extract
 from fhir_server.search.match import matches
+from resources.outcome import BadRequest
 from resources.parameters import BASE
 
 BASE_URL = "http://here.example/fhir"
@@ -135,6 +136,33 @@ def test_timings(asked: str, timing: dict[str, Any], found: bool) -> None:
 )
 def test_last_updated(asked: str, found: bool) -> None:
     assert finds("Patient", ("_lastUpdated", asked), {}) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a/b/c", "Foo/1", "Patient/", "/", "Patient/1/2", "Patient/1/_history/", "patient/1", "a_b", "Patient?name=x",
+     "#in", f"{BASE_URL}/Foo/1", f"{BASE_URL}/Patient/a_b", "Patient/" + "a" * 65],
+)  # fmt: skip
+def test_what_can_be_no_reference(text: str) -> None:
+    with pytest.raises(BadRequest, match=r"an id, \[type\]/\[id\] or an absolute URL is expected"):
+        finds("Observation", ("subject", text), {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http://else.example/fhir/Patient/1", "urn:uuid:53fefa32-fcbb-4ff8-8a92-55ee120877b7", "Organization/1",
+     f"{BASE_URL}/Patient/1", "Patient/1/_history/2", "http://else.example/Foo/1"],
+)  # fmt: skip
+def test_what_can_be_a_reference(text: str) -> None:
+    assert finds("Observation", ("subject", text), {"subject": {"reference": text}})
+    assert not finds("Observation", ("subject", text), {"subject": {"reference": "Patient/9"}})
+
+
+@pytest.mark.parametrize("name", ["family:", "gender:", "organization:", "organization:.name", "_id:", "_text:",
+                                  "_has:Observation:subject:code:"])  # fmt: skip
+def test_an_empty_modifier_is_refused(name: str) -> None:
+    with pytest.raises(BadRequest, match=r"empty modifier|after the colon"):
+        finds("Patient", (name, "x"), {})
 
 
 @pytest.mark.parametrize(
