@@ -109,8 +109,10 @@ def _headers(response: FhirResponse, request_id: str) -> RawHeaders:
     if response.last_modified is not None:
         headers.append((b"last-modified", _http_date(response.last_modified)))
     if response.location is not None:
-        name = b"location" if response.status == 201 else b"content-location"
-        headers.append((name, response.location.encode("ascii")))
+        where = response.location.encode("ascii")
+        headers.append((b"location", where))
+        if response.status != 201:
+            headers.append((b"content-location", where))  # beside it: clients look for either
     headers.extend((name.lower().encode("ascii"), value.encode("latin-1")) for name, value in response.headers)
     return headers
 

@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import httpx
+import pytest
 
 JSON = {"Content-Type": "application/fhir+json"}
 SYSTEM = "https://hospital.example/mrn"
@@ -31,6 +32,18 @@ async def test_a_conditional_create_makes_one_and_then_finds_it(client: httpx.As
     assert (first.status_code, second.status_code) == (201, 200)
     assert second.json() == first.json()
     assert second.headers["Content-Location"] == first.headers["Location"]
+
+
+@pytest.mark.parametrize("returns", ["minimal", "representation", "OperationOutcome"])
+@pytest.mark.parametrize("accept", ["application/fhir+json", "application/fhir+xml"])
+async def test_a_create_that_finds_one_says_where(client: httpx.AsyncClient, returns: str, accept: str) -> None:
+    number = new_number()
+    first = await create(client, number)
+    headers = JSON | {"If-None-Exist": f"identifier={number}", "Prefer": f"return={returns}", "Accept": accept}
+    second = await client.post("Patient", json=patient(number), headers=headers)
+    assert (second.status_code, second.content == b"") == (200, returns == "minimal")
+    assert second.headers["Location"] == second.headers["Content-Location"] == first.headers["Location"]
+    assert second.headers["ETag"] == 'W/"1"'
 
 
 async def test_a_hundred_equal_conditional_creates_make_one(client: httpx.AsyncClient) -> None:
