@@ -73,12 +73,13 @@ class Prefer:
 
 @frozen
 class Preconditions:
-    """Conditional headers, parsed. `if_match` and `if_none_match` hold version ids without `W/""`; `*` stays `*`.
-    `if_none_match` may list several; empty is not given."""
+    """Conditional headers, parsed. `if_match` and `if_none_match` hold version ids without `W/""`; `*` stays `*`;
+    empty is not given."""
 
-    if_match: str | None = None
+    if_match: tuple[str, ...] = ()
     if_none_match: tuple[str, ...] = ()
     if_modified_since: datetime | None = None
+    if_unmodified_since: datetime | None = None
     if_none_exist: Pairs | None = None
 
 

@@ -14,14 +14,34 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 from fhir_server.interactions import address
-from fhir_server.model import Preconditions, Prefer
+from fhir_server.model import Interaction, Preconditions, Prefer
+from resources.outcome import BadRequest
 
 MAX_BYTES = 64 * 1024
 """All header names and values together."""
 _REPEATABLE = frozenset({b"accept", b"accept-encoding", b"prefer", b"if-match", b"if-none-match"})
 _NO_PRECONDITIONS = Preconditions()
 _NO_PREFERENCE = Prefer()
-_CONDITIONAL = frozenset({b"if-match", b"if-none-match", b"if-modified-since", b"if-none-exist"})
+_CONDITIONAL = frozenset(
+    {b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-none-exist"}
+)
+_ONE_VERSION = frozenset(
+    {
+        Interaction.READ,
+        Interaction.VREAD,
+        Interaction.UPDATE,
+        Interaction.PATCH,
+        Interaction.DELETE,
+        Interaction.OPERATION,
+    }
+)
+_APPLICABLE = {
+    b"if-match": _ONE_VERSION,
+    b"if-unmodified-since": _ONE_VERSION,
+    b"if-none-exist": frozenset({Interaction.CREATE}),
+}
+"""Where a header may stand that protects a write: elsewhere it is refused, for who sends it relies on it. Others only
+save a transfer: what does not know them answers in full."""
 _sane_id = re.compile(rb"[A-Za-z0-9._:\-]{1,64}").fullmatch
 _preference = re.compile(r"(return|handling)\s*=\s*(\"[^\"]*\"|[^\s,;]+)", re.IGNORECASE)
 _RETURNS = {"minimal": "minimal", "representation": "representation", "operationoutcome": "OperationOutcome"}
@@ -61,21 +81,36 @@ def request_id(headers: Headers) -> str:
     return secrets.token_hex(8)
 
 
-def preconditions(headers: Headers, type_: str | None) -> Preconditions:
-    """The conditional headers. Raises BadRequest for a malformed tag or criteria.
+def preconditions(headers: Headers, type_: str | None, interaction: Interaction) -> Preconditions:
+    """The conditional headers. Raises BadRequest for malformed tags or criteria, and for a header that means nothing
+    for the interaction.
 
-    A malformed date is ignored (RFC 9110 §13.1.3).
+    A malformed If-Modified-Since is ignored (RFC 9110 §13.1.3), but not an If-Unmodified-Since: a write that somebody
+    wanted to be safe would happen all the same.
     """
     if _CONDITIONAL.isdisjoint(headers):
         return _NO_PRECONDITIONS
+    for name, interactions in _APPLICABLE.items():
+        if name in headers and interaction not in interactions:
+            raise BadRequest(
+                f"{name.decode().title()} means nothing for a {interaction}: leave it out.", code="not-supported"
+            )
     if_match, if_none_match = text(headers, b"if-match"), text(headers, b"if-none-match")
     criteria = text(headers, b"if-none-exist")
     return Preconditions(
-        if_match=address.version_of(if_match, "If-Match") if if_match else None,
+        if_match=address.versions_of(if_match, "If-Match") if if_match else (),
         if_none_match=address.versions_of(if_none_match, "If-None-Match") if if_none_match else (),
         if_modified_since=_http_date(text(headers, b"if-modified-since")),
+        if_unmodified_since=_unmodified_since(text(headers, b"if-unmodified-since")),
         if_none_exist=address.criteria(criteria, str(type_), "If-None-Exist") if b"if-none-exist" in headers else None,
     )
+
+
+def _unmodified_since(value: str) -> datetime | None:
+    moment = _http_date(value)
+    if value and moment is None:
+        raise BadRequest("If-Unmodified-Since must be a date like Sun, 06 Nov 1994 08:49:37 GMT.", code="value")
+    return moment
 
 
 def _http_date(value: str) -> datetime | None:

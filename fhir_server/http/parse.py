@@ -87,7 +87,7 @@ async def parse(
         query,
         body,
         content,
-        reading.preconditions(headers, where.type),
+        reading.preconditions(headers, where.type, where.interaction),
         reading.prefer(headers),
         accept=accept,
         compartment=where.compartment,

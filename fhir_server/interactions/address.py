@@ -48,9 +48,7 @@ _TYPE = _methods(
 )
 _TYPE_HISTORY = _methods(GET=Interaction.HISTORY_TYPE)
 _TYPE_SEARCH = _methods(POST=Interaction.SEARCH_TYPE)
-_INSTANCE = _methods(
-    GET=Interaction.READ, PUT=Interaction.UPDATE, PATCH=Interaction.PATCH, DELETE=Interaction.DELETE
-)
+_INSTANCE = _methods(GET=Interaction.READ, PUT=Interaction.UPDATE, PATCH=Interaction.PATCH, DELETE=Interaction.DELETE)
 _INSTANCE_HISTORY = _methods(GET=Interaction.HISTORY_INSTANCE)
 _COMPARTMENT = _methods(GET=Interaction.SEARCH_TYPE)
 _COMPARTMENT_FORM = _methods(POST=Interaction.SEARCH_TYPE)
@@ -237,19 +235,21 @@ def _decode(raw: bytes, what: str) -> str:
     return text
 
 
-def version_of(tag: str, name: str) -> str:
-    """The version id of an entity tag, `W/"3"` or `"3"`, or `*`; `name` is the header or element for the message.
-
-    Raises BadRequest. See https://hl7.org/fhir/R4/http.html#versioning.
-    """
+def _version(tag: str, name: str) -> str:
     if found := _tag_form(tag.strip()):
         return found[1] or found[2]
-    raise BadRequest(f"{name} must be one version like W/\"3\", or *; found '{shown(tag)}'.", code="value")
+    raise BadRequest(f"{name} must be versions like W/\"3\", or *; found '{shown(tag)}'.", code="value")
 
 
 def versions_of(tags: str, name: str) -> tuple[str, ...]:
-    """The version ids of a list of entity tags (RFC 9110 §13.1.2), or `*`. Raises BadRequest."""
-    return tuple(version_of(tag, name) for tag in tags.split(","))
+    """The version ids of entity tags, `W/"3", W/"4"`, or `*`; `name` is the header or element for the message.
+
+    Raises BadRequest. See https://hl7.org/fhir/R4/http.html#versioning and RFC 9110 §13.1.1.
+    """
+    versions = tuple(_version(tag, name) for tag in tags.split(","))
+    if "*" in versions and len(versions) > 1:
+        raise BadRequest(f"{name} must be either * or versions; found '{shown(tags)}'.", code="value")
+    return versions
 
 
 def criteria(text: str, type_: str, name: str) -> Pairs:

@@ -340,12 +340,8 @@ def preconditions(asked: Json, target: address.Address, position: int) -> Precon
     return Preconditions(**found)
 
 
-def _version(text: str, _type: str) -> str:
-    return address.version_of(text, "The version")
-
-
-def _versions(text: str, type_: str) -> tuple[str, ...]:
-    return (_version(text, type_),)
+def _versions(text: str, _type: str) -> tuple[str, ...]:
+    return address.versions_of(text, "The version")
 
 
 def _moment(text: str, _type: str) -> datetime:
@@ -362,8 +358,8 @@ def _criteria(text: str, type_: str) -> Pairs:
 _READS = frozenset({Interaction.READ, Interaction.VREAD})
 _CHANGES = frozenset({Interaction.UPDATE, Interaction.PATCH, Interaction.DELETE})
 _CONDITIONS: Mapping[str, tuple[str, frozenset[Interaction], Callable[[str, str], Any]]] = {
-    "ifMatch": ("if_match", _CHANGES, _version),
-    "ifNoneMatch": ("if_none_match", _READS | {Interaction.UPDATE}, _versions),
+    "ifMatch": ("if_match", _CHANGES, _versions),
+    "ifNoneMatch": ("if_none_match", _READS | _CHANGES, _versions),
     "ifModifiedSince": ("if_modified_since", _READS, _moment),
     "ifNoneExist": ("if_none_exist", frozenset({Interaction.CREATE}), _criteria),
 }

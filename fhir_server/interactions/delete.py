@@ -5,7 +5,7 @@ from __future__ import annotations
 from fhir_server.access.limits import Access
 from fhir_server.interactions import conditional, retries
 from fhir_server.interactions.server import Server
-from fhir_server.interactions.writing import Step, carry_out, check_if_match
+from fhir_server.interactions.writing import Step, carry_out, check_preconditions
 from fhir_server.model import Change, Commit, FhirRequest, FhirResponse, Version
 from resources import json_codec
 from resources.outcome import Issue, PreconditionFailed, operation_outcome
@@ -35,7 +35,7 @@ async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
 def step(request: FhirRequest, current: Version | None) -> Step:
     """Delete `current`; nothing to do where there is none. Raises PreconditionFailed."""
     named = current.key if current else request.type if request.id is None else f"{request.type}/{request.id}"
-    check_if_match(request.when, current, str(named))
+    check_preconditions(request.when, current, str(named))
     if current is None or current.deleted:
         return Step(None, current=current)
     return Step(Change("DELETE", current.type, current.id, current, None), current=current)
@@ -58,15 +58,18 @@ async def delete_many(server: Server, access: Access, request: FhirRequest) -> F
 
 
 async def steps(server: Server, access: Access, request: FhirRequest) -> tuple[Step, ...]:
-    """The steps of a conditional delete of many. If-Match names one version, so it is for one match at most.
+    """The steps of a conditional delete of many. If-Match and its like speak of one resource, so they are for one match
+    at most.
 
     Raises PreconditionFailed, also when they are more than `MANY`.
     """
     versions = await conditional.find_all(server, access, str(request.type), request.query, MANY)
-    if request.when.if_match is not None:
+    when = request.when
+    if when.if_match or when.if_none_match or when.if_unmodified_since is not None:
         if len(versions) > 1:
             raise PreconditionFailed(
-                f"If-Match names one version, but the criteria match {len(versions)} {request.type} resources.",
+                "If-Match, If-None-Match and If-Unmodified-Since speak of one resource, but the criteria match "
+                f"{len(versions)} of {request.type}.",
                 code="multiple-matches",
             )
         return (step(request, versions[0] if versions else None),)

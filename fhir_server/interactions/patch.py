@@ -7,7 +7,7 @@ from fhir_server.interactions import conditional
 from fhir_server.interactions.read import found
 from fhir_server.interactions.server import Server
 from fhir_server.interactions.update import is_unchanged
-from fhir_server.interactions.writing import Step, carry_out, check_if_match
+from fhir_server.interactions.writing import Step, carry_out, check_preconditions
 from fhir_server.model import Change, FhirRequest, FhirResponse, Json, Version
 from fhir_server.threads import HEAVY_BYTES
 from resources import json_codec, patch_fhirpath, patch_json, validation
@@ -56,7 +56,7 @@ def step(request: FhirRequest, current: Version | None) -> Step:
     """The patch applied to `current`. Raises what the codecs and the validation raise; Unprocessable for a patch that
     would change the resource's identity."""
     version = found(current, request)
-    check_if_match(request.when, version, version.key)
+    check_preconditions(request.when, version, version.key)
     if version.blob is not None:
         raise Unprocessable(f"{version.key} is too large to be patched: replace it by an update.")
     check_work(request.body, version)

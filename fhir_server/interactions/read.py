@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fhir_server.access.limits import Access
 from fhir_server.interactions import binary, subsetting
 from fhir_server.interactions.server import Server
+from fhir_server.interactions.writing import check_preconditions
 from fhir_server.model import FhirRequest, FhirResponse, Preconditions, Version
 from fhir_server.store import reader
 from resources.outcome import BadRequest, Gone, NotFound
@@ -42,8 +45,12 @@ def found(version: Version | None, request: FhirRequest) -> Version:
 async def answer(
     server: Server, access: Access, request: FhirRequest, version: Version, subset: Subset | None
 ) -> FhirResponse:
-    """200 with the resource or the part of it that is wanted, or 304 where the client has it already."""
-    if is_fresh(request.when, version):
+    """200 with the resource or the part of it that is wanted, or 304 where the client has it already. Raises
+    PreconditionFailed where it asks for another version."""
+    when = request.when
+    if when.if_match or when.if_unmodified_since is not None:
+        check_preconditions(replace(when, if_none_match=()), version, version.key)
+    if is_fresh(when, version):
         return FhirResponse(304, version=version.version, last_modified=version.last_updated)
     if subset is None and request.type == "Binary":
         return await binary.answer(server, access, request, version)

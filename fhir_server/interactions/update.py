@@ -6,7 +6,7 @@ from fhir_server.access.limits import Access
 from fhir_server.interactions import binary, conditional
 from fhir_server.interactions.create import with_id
 from fhir_server.interactions.server import Server
-from fhir_server.interactions.writing import Step, carry_out, check_body, check_if_match
+from fhir_server.interactions.writing import Step, carry_out, check_body, check_preconditions
 from fhir_server.model import Change, Condition, FhirRequest, FhirResponse, Json, Version
 from fhir_server.store.encoding import stamped
 from resources import json_codec, subsets, validation
@@ -56,9 +56,7 @@ def step(request: FhirRequest, current: Version | None, id_: str | None = None) 
     assert name is not None, "an update has a target"  # noqa: S101 - callers' contract
     body: Json = request.body
     check_id(request, body, name)
-    check_if_match(request.when, current, f"{request.type}/{name}")
-    if "*" in request.when.if_none_match and current is not None and not current.deleted:
-        raise PreconditionFailed(f"{request.type}/{name} exists, and If-None-Match: * allows a create only.")
+    check_preconditions(request.when, current, f"{request.type}/{name}")
     validation.check(body, str(request.type))
     subsets.check_whole(body)
     after = with_id(body, name)

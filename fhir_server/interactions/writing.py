@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from fhir_server.access.limits import Access
 from fhir_server.interactions import retries
@@ -87,16 +88,40 @@ def told(step: Step, version: Version) -> Issue:
     return Issue("information", "informational", words)
 
 
-def check_if_match(when: Preconditions, current: Version | None, name: str) -> None:
-    """If-Match names the version that the client knows. Raises PreconditionFailed for another one or none."""
-    wanted = when.if_match
-    if wanted is None:
-        return
-    if current is None or current.deleted:
+def check_preconditions(when: Preconditions, current: Version | None, name: str) -> None:
+    """What the client knows of the resource `name`, and what it must not be. Raises PreconditionFailed.
+
+    In the order of RFC 9110 §13.2.2: If-Unmodified-Since counts only where there is no If-Match.
+    """
+    there = None if current is None or current.deleted else current
+    if when.if_match:
+        check_if_match(when.if_match, there, name)
+    elif when.if_unmodified_since is not None:
+        check_unmodified(when.if_unmodified_since, current, name)
+    if when.if_none_match and there is not None:
+        if "*" in when.if_none_match:
+            raise PreconditionFailed(f"{name} exists, and If-None-Match: * allows a create only.")
+        if str(there.version) in when.if_none_match:
+            raise PreconditionFailed(f"{name} is at version {there.version}, which If-None-Match rules out.")
+
+
+def check_if_match(wanted: tuple[str, ...], there: Version | None, name: str) -> None:
+    """If-Match names the versions that the client knows. Raises PreconditionFailed for another one or none."""
+    if there is None:
         raise PreconditionFailed(f"If-Match asks for a version of {name}, but there is none.")
-    if wanted not in ("*", str(current.version)):
+    if {"*", str(there.version)}.isdisjoint(wanted):
         raise PreconditionFailed(
-            f"{name} is at version {current.version}, If-Match names {wanted}. Read it again and repeat the change."
+            f"{name} is at version {there.version}, If-Match names {', '.join(wanted)}. Read it again and repeat the "
+            "change."
+        )
+
+
+def check_unmodified(since: datetime, current: Version | None, name: str) -> None:
+    """Raises PreconditionFailed for what was written or deleted later, in whole seconds as Last-Modified tells them."""
+    if current is not None and current.last_updated.replace(microsecond=0) > since:
+        raise PreconditionFailed(
+            f"{name} was changed after the moment that If-Unmodified-Since names: version {current.version} is of "
+            f"{current.last_updated.isoformat(timespec='seconds')}. Read it again and repeat the change."
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fhir_server.access.limits import Access
 from fhir_server.interactions.read import found
 from fhir_server.interactions.server import Operation, Server
-from fhir_server.interactions.writing import Step, carry_out, check_if_match
+from fhir_server.interactions.writing import Step, carry_out, check_preconditions
 from fhir_server.model import Change, FhirRequest, FhirResponse, Json, Version
 from fhir_server.operations import parameters
 from fhir_server.store import labels, reader
@@ -53,7 +53,7 @@ async def changed(
 
     async def prepare(server: Server, access: Access, request: FhirRequest) -> Step:
         current = found(await reader.read(access, server.database, str(request.type), str(request.id)), request)
-        check_if_match(request.when, current, current.key)
+        check_preconditions(request.when, current, current.key)
         resource = json_codec.decode_own(current.text or b"")
         before = resource.get("meta", {})
         after = before | {name: combine(before.get(name, []), wanted.get(name, [])) for name in LISTS}

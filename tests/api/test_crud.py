@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import httpx
+import pytest
 
 JSON = {"Content-Type": "application/fhir+json"}
 
@@ -137,6 +138,69 @@ async def test_if_match_lets_only_the_known_version_be_replaced(client: httpx.As
         assert answer.status_code == 412
     assert (await put(client, patient(id=new_id()), **{"If-Match": 'W/"1"'})).status_code == 412
     assert (await put(client, patient(id=id_), **{"If-None-Match": "*"})).status_code == 412
+
+
+LONG_AGO = "Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    ("headers", "is_done"),
+    [
+        ({"If-Match": 'W/"7", W/"1"'}, True),
+        ({"If-Match": 'W/"7", W/"8"'}, False),
+        ({"If-None-Match": 'W/"2"'}, True),
+        ({"If-None-Match": 'W/"2", W/"1"'}, False),
+        ({"If-None-Match": "*"}, False),
+        ({"If-Unmodified-Since": LONG_AGO}, False),
+        ({"If-Unmodified-Since": LONG_AGO, "If-Match": 'W/"1"'}, True),
+        ({"If-Unmodified-Since": "Last-Modified"}, True),
+    ],
+)
+async def test_a_change_happens_where_its_conditions_hold(
+    client: httpx.AsyncClient, method: str, headers: dict[str, str], is_done: bool
+) -> None:
+    id_ = new_id()
+    made = await put(client, patient(id=id_))
+    headers = {name: made.headers.get(value, value) for name, value in headers.items()}
+    bodies = {"PUT": patient(id=id_, active=True), "PATCH": [{"op": "add", "path": "/active", "value": True}]}
+    kind = "application/json-patch+json" if method == "PATCH" else "application/fhir+json"
+    answer = await client.request(
+        method, f"Patient/{id_}", json=bodies.get(method), headers={"Content-Type": kind} | headers
+    )
+    done = {"PUT": 200, "PATCH": 200, "DELETE": 204}[method]
+    assert answer.status_code == (done if is_done else 412), answer.text
+    versions = (await client.get(f"Patient/{id_}/_history")).json()["total"]
+    assert versions == (2 if is_done else 1)
+
+
+async def test_what_was_deleted_since_is_not_revived_unknowingly(client: httpx.AsyncClient) -> None:
+    id_ = new_id()
+    await put(client, patient(id=id_))
+    await client.delete(f"Patient/{id_}")
+    assert (await put(client, patient(id=id_), **{"If-Unmodified-Since": LONG_AGO})).status_code == 412
+    assert (await put(client, patient(id=id_), **{"If-None-Match": "*"})).status_code == 201
+
+
+async def test_a_read_of_another_version_than_asked_for_fails(client: httpx.AsyncClient) -> None:
+    id_ = new_id()
+    made = await put(client, patient(id=id_))
+    for headers, status in (
+        ({"If-Match": 'W/"1"'}, 200),
+        ({"If-Match": 'W/"2"'}, 412),
+        ({"If-Match": 'W/"1"', "If-None-Match": 'W/"1"'}, 304),
+        ({"If-Unmodified-Since": LONG_AGO}, 412),
+        ({"If-Unmodified-Since": made.headers["Last-Modified"]}, 200),
+    ):
+        assert (await client.get(f"Patient/{id_}", headers=headers)).status_code == status
+
+
+async def test_conditions_that_would_not_be_kept_to_are_refused(client: httpx.AsyncClient) -> None:
+    for headers in ({"If-Match": 'W/"1"'}, {"If-Unmodified-Since": LONG_AGO}):
+        assert (await client.post("Patient", json=patient(), headers=JSON | headers)).status_code == 400
+    late = await put(client, patient(id=new_id()), **{"If-Unmodified-Since": "yesterday"})
+    assert late.status_code == 400
+    assert (await put(client, patient(id=new_id()), **{"If-None-Exist": "identifier=1"})).status_code == 400
 
 
 async def test_of_updates_with_one_if_match_one_wins(client: httpx.AsyncClient) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from fhir_server.http import headers
-from fhir_server.model import Preconditions, Prefer
+from fhir_server.model import Interaction, Preconditions, Prefer
 from resources.outcome import BadRequest
 
 
@@ -35,15 +35,21 @@ def test_prefer(value: str, expected: Prefer) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("if-match", 'W/"3"', Preconditions(if_match="3")),
-        ("if-match", '"3"', Preconditions(if_match="3")),
-        ("if-match", "*", Preconditions(if_match="*")),
+        ("if-match", 'W/"3"', Preconditions(if_match=("3",))),
+        ("if-match", '"3"', Preconditions(if_match=("3",))),
+        ("if-match", 'W/"1", W/"2"', Preconditions(if_match=("1", "2"))),
+        ("if-match", "*", Preconditions(if_match=("*",))),
         ("if-none-match", "*", Preconditions(if_none_match=("*",))),
         ("if-none-match", 'W/"12"', Preconditions(if_none_match=("12",))),
         (
             "if-modified-since",
             "Sun, 06 Nov 1994 08:49:37 GMT",
             Preconditions(if_modified_since=datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)),
+        ),
+        (
+            "if-unmodified-since",
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            Preconditions(if_unmodified_since=datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)),
         ),
         ("if-modified-since", "yesterday", Preconditions()),
         ("if-modified-since", "Sun, 99 Nov 1994 08:49:37 GMT", Preconditions()),
@@ -55,7 +61,8 @@ def test_prefer(value: str, expected: Prefer) -> None:
     ],
 )
 def test_preconditions(name: str, value: str, expected: Preconditions) -> None:
-    assert headers.preconditions({name.encode(): value.encode()}, "Patient") == expected
+    interaction = Interaction.CREATE if name == "if-none-exist" else Interaction.UPDATE
+    assert headers.preconditions({name.encode(): value.encode()}, "Patient", interaction) == expected
 
 
 @pytest.mark.parametrize(
@@ -63,7 +70,9 @@ def test_preconditions(name: str, value: str, expected: Preconditions) -> None:
     [
         ("if-match", "3"),
         ("if-match", 'W/"3'),
-        ("if-match", 'W/"1", W/"2"'),
+        ("if-match", 'W/"1", *'),
+        ("if-match", 'W/"1",'),
+        ("if-unmodified-since", "yesterday"),
         ("if-none-match", '""'),
         ("if-none-exist", "?"),
         ("if-none-exist", "Observation?code=1"),
@@ -71,8 +80,25 @@ def test_preconditions(name: str, value: str, expected: Preconditions) -> None:
     ],
 )
 def test_malformed_preconditions(name: str, value: str) -> None:
-    with pytest.raises(BadRequest):
-        headers.preconditions({name.encode(): value.encode()}, "Patient")
+    interaction = Interaction.CREATE if name == "if-none-exist" else Interaction.UPDATE
+    with pytest.raises(BadRequest, match=r"must|contains|no search"):
+        headers.preconditions({name.encode(): value.encode()}, "Patient", interaction)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "interaction"),
+    [
+        ("if-match", 'W/"1"', Interaction.CREATE),
+        ("if-match", 'W/"1"', Interaction.BUNDLE),
+        ("if-match", 'W/"1"', Interaction.SEARCH_TYPE),
+        ("if-unmodified-since", "Sun, 06 Nov 1994 08:49:37 GMT", Interaction.CREATE),
+        ("if-none-exist", "identifier=1", Interaction.UPDATE),
+        ("if-none-exist", "identifier=1", Interaction.BUNDLE),
+    ],
+)
+def test_a_header_that_would_not_be_kept_to_is_refused(name: str, value: str, interaction: Interaction) -> None:
+    with pytest.raises(BadRequest, match="means nothing for a"):
+        headers.preconditions({name.encode(): value.encode()}, "Patient", interaction)
 
 
 def test_sane_request_id_is_kept() -> None:

@@ -95,7 +95,7 @@ async def test_preconditions() -> None:
     moment = datetime(2026, 1, 31, 11, tzinfo=UTC)
     assert found.when == Preconditions(if_none_match=("3",), if_modified_since=moment)
     found = await understood("PUT", "Patient/1", PATIENT, ifMatch='W/"3"')
-    assert found.when == Preconditions(if_match="3")
+    assert found.when == Preconditions(if_match=("3",))
     found = await understood("POST", "Patient", PATIENT, ifNoneExist="Patient?identifier=a%7Cb&active=true")
     assert found.when == Preconditions(if_none_exist=(("identifier", "a|b"), ("active", "true")))
 
