@@ -65,7 +65,7 @@ async def history(server: Server, access: Access, request: FhirRequest) -> FhirR
     if asked.subset == "count":
         return FhirResponse(200, text=pages.bundle("history", links, (), page.total))
     base = request.base_url.encode()
-    entry = partial(pages.history_entry, base, subset=asked.subset)
+    entry = partial(pages.history_entry, base, page.revived, subset=asked.subset)
     entries = await pages.entries(server, page.versions, entry)
     return FhirResponse(200, text=pages.bundle("history", links, entries, page.total))
 

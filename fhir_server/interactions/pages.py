@@ -5,7 +5,7 @@ See https://hl7.org/fhir/R4/bundle.html and https://hl7.org/fhir/R4/http.html#pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from urllib.parse import quote
 
@@ -115,11 +115,13 @@ def outcome_entry(issues: Sequence[Issue]) -> bytes:
     return json_codec.encode({"resource": operation_outcome(issues), "search": {"mode": "outcome"}})
 
 
-def history_entry(base: bytes, version: Version, subset: Subset | None = None) -> bytes:
-    """One version, with the request that made it; a deletion has no resource."""
+def history_entry(base: bytes, revived: Container[tuple[str, int]], version: Version, subset: Subset | None) -> bytes:
+    """One version, with the request that made it; a deletion has no resource. `revived` are key and number of those
+    that came after a deletion."""
     key = version.key.encode()
     url = version.type.encode() if version.method == "POST" and version.version == 1 else key
-    status = b"204" if version.deleted else b"201" if version.version == 1 else b"200"
+    is_new = version.version == 1 or (version.key, version.version) in revived
+    status = b"204" if version.deleted else b"201" if is_new else b"200"
     return b"".join(
         (
             *(b'{"fullUrl":"', base, b"/", key, b'"', b',"resource":' if version.text else b"", shown(version, subset)),

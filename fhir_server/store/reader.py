@@ -41,11 +41,12 @@ class HistoryPoint(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
     """Versions, newest first; `more` is where the next page begins; `total` is known for an instance's whole history
-    only."""
+    only; `revived` are key and number of those that came after a deletion."""
 
     versions: tuple[Version, ...]
     more: HistoryPoint | None
     total: int | None
+    revived: frozenset[tuple[str, int]] = frozenset()
 
 
 async def read(access: Access, db: Database, type_: str, id_: str) -> Version | None:
@@ -203,10 +204,25 @@ async def history(
         # NOTE: `resources` first. A version that moves in between is then seen twice, and dropped; never lost.
         halves = [await half.rows(type, key, since_us, at, before, count + 1) for half in (current, superseded)]
         total = await _total(db, key) if key is not None and since_us is None and at is None else None
-    ordered, whole = _merged([(list(map(codec.to_version, rows)), whole) for rows, whole in halves])
-    page = tuple(ordered[:count])
-    more = HistoryPoint(page[-1].updated, page[-1].key) if len(ordered) > count or not whole else None
-    return HistoryPage(page, more, total)
+        ordered, whole = _merged([(list(map(codec.to_version, rows)), whole) for rows, whole in halves])
+        page = tuple(ordered[:count])
+        more = HistoryPoint(page[-1].updated, page[-1].key) if len(ordered) > count or not whole else None
+        revived = await _revived(db, page, ordered)
+    return HistoryPage(page, more, total, revived)
+
+
+async def _revived(db: Database, page: Sequence[Version], known: Sequence[Version]) -> frozenset[tuple[str, int]]:
+    """Key and number of those on the page whose version before is a deletion: told by `known` where it is among them,
+    else by one read of the keys."""
+    before = {(each.key, each.version - 1) for each in page if each.version > 1 and not each.deleted}
+    deleted = {(each.key, each.version) for each in known if each.deleted} & before
+    if asked := before - {(each.key, each.version) for each in known}:
+        ids = [f"{key}/{version}" for key, version in asked]
+        wanted = {layout.ID: {"$in": ids}, layout.DELETED: True}
+        rows = await db.versions.find(wanted, {layout.ID: 1}, max_time_ms=SEARCH_MILLISECONDS).to_list()
+        parts = [str(row[layout.ID]).rpartition("/") for row in rows]
+        deleted |= {(key, int(version)) for key, _, version in parts}
+    return frozenset((key, version + 1) for key, version in deleted)
 
 
 def _merged(halves: list[tuple[list[Version], bool]]) -> tuple[list[Version], bool]:

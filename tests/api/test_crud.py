@@ -274,6 +274,24 @@ async def test_history_of_an_instance_is_whole_and_newest_first(client: httpx.As
     assert (await client.get(f"Patient/{new_id()}/_history")).status_code == 404
 
 
+@pytest.mark.parametrize("count", [1, 2, 10])
+async def test_a_history_tells_what_came_anew(client: httpx.AsyncClient, count: int) -> None:
+    id_ = new_id()
+    await put(client, patient(id=id_))
+    await put(client, patient(id=id_, active=True))
+    await client.delete(f"Patient/{id_}")
+    assert (await put(client, patient(id=id_))).status_code == 201
+    await put(client, patient(id=id_, active=False))
+    for scope in (f"Patient/{id_}", "Patient", ""):
+        told: list[str] = []
+        url = f"{scope}/_history?_count={count}".removeprefix("/")
+        while len(told) < 5:
+            bundle = (await client.get(url)).json()
+            told += [entry["response"]["status"] for entry in bundle["entry"]]
+            url = next((link["url"] for link in bundle["link"] if link["relation"] == "next"), "")
+        assert told[:5] == ["200", "201", "204", "200", "201"]
+
+
 async def test_history_pages_lead_to_the_end_each_version_once(client: httpx.AsyncClient) -> None:
     id_ = new_id()
     for number in range(7):
