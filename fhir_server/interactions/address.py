@@ -168,10 +168,19 @@ def _choose(methods: _Methods, method: str) -> Interaction:
 
 
 def _id(text: str, method: str) -> str:
+    check_reachable(text)
     if _id_form(text):
         return text
     words = f"'{shown(text)}' is no id: one has 1 to 64 letters, digits, '-' and '.'."
     raise BadRequest(words, code="value") if method in ("PUT", "PATCH", "POST") else NotFound(words)
+
+
+def check_reachable(id_: str) -> None:
+    """Raises BadRequest for `.` and `..`: ids by their form, but clients take them out of a path (RFC 3986 §5.2.4)."""
+    if id_ in (".", ".."):
+        raise BadRequest(
+            f"'{id_}' cannot be an id: in a path it means another place, so nobody could read it.", code="value"
+        )
 
 
 def _operation(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fhir_server.access.limits import Access
-from fhir_server.interactions import binary, conditional
+from fhir_server.interactions import address, binary, conditional
 from fhir_server.interactions.create import with_id
 from fhir_server.interactions.server import Server
 from fhir_server.interactions.writing import Step, carry_out, check_body, check_preconditions
@@ -70,7 +70,8 @@ def step(request: FhirRequest, current: Version | None, id_: str | None = None) 
 
 
 def check_id(request: FhirRequest, body: Json, name: str) -> None:
-    """The id in the body is the resource's, and required where the url names one."""
+    """The id in the body is the resource's, and required where the url names one. Raises BadRequest."""
+    address.check_reachable(name)
     given = body.get("id")
     if given is None and request.id is None:
         return

@@ -70,6 +70,25 @@ async def test_creates_that_look_for_one_identifier_in_different_words_make_one(
         assert sorted(answer.status_code for answer in answers) == [200] * 11 + [201]
 
 
+@pytest.mark.parametrize("id_", [".", ".."])
+async def test_an_id_that_no_path_can_hold_is_refused(client: httpx.AsyncClient, id_: str) -> None:
+    body, query = patient("1", id=id_), f"identifier={new_number()}"
+    entry = {"resource": body, "request": {"method": "PUT", "url": f"Patient?{query}"}}
+    named = {"resource": body, "request": {"method": "PUT", "url": f"Patient/{id_}"}}
+    encoded = id_.replace(".", "%2E")
+    answers = [
+        await client.put(f"Patient?{query}", json=body, headers=JSON),
+        await client.put(f"Patient/{encoded}/", json=body, headers=JSON),
+        *[
+            await client.post("", json={"resourceType": "Bundle", "type": "transaction", "entry": [each]})
+            for each in (entry, named)
+        ],
+    ]
+    for answer in answers:
+        assert answer.status_code == 400, answer.text
+        assert "in a path it means another place" in answer.json()["issue"][0]["diagnostics"]
+
+
 async def test_a_hundred_equal_conditional_updates_make_one(client: httpx.AsyncClient) -> None:
     number = new_number()
 
