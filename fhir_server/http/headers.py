@@ -20,6 +20,8 @@ from resources.outcome import BadRequest
 MAX_BYTES = 64 * 1024
 """All header names and values together."""
 _REPEATABLE = frozenset({b"accept", b"accept-encoding", b"prefer", b"if-match", b"if-none-match"})
+_ONCE = frozenset({b"if-none-exist", b"if-unmodified-since"})
+"""Of two lines neither may be dropped: each was to protect a write."""
 _NO_PRECONDITIONS = Preconditions()
 _NO_PREFERENCE = Prefer()
 _CONDITIONAL = frozenset(
@@ -52,11 +54,14 @@ Headers = dict[bytes, bytes]
 
 
 def collect(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """The headers of a request; lists in several lines are joined (RFC 9110 §5.3), else the last line counts."""
+    """The headers of a request; lists in several lines are joined (RFC 9110 §5.3), else the last line counts.
+    `preconditions` refuses what must stand once, by the line break between two of them."""
     headers: Headers = {}
     for name, value in raw:
         if name in headers and name in _REPEATABLE:
             headers[name] += b"," + value
+        elif name in headers and name in _ONCE:
+            headers[name] += b"\n" + value
         else:
             headers[name] = value
     return headers
@@ -82,8 +87,8 @@ def request_id(headers: Headers) -> str:
 
 
 def preconditions(headers: Headers, type_: str | None, interaction: Interaction) -> Preconditions:
-    """The conditional headers. Raises BadRequest for malformed tags or criteria, and for a header that means nothing
-    for the interaction.
+    """The conditional headers. Raises BadRequest for malformed or empty tags, dates or criteria, for two of them, and
+    for a header that means nothing for the interaction.
 
     A malformed If-Modified-Since is ignored (RFC 9110 §13.1.3), but not an If-Unmodified-Since: a write that somebody
     wanted to be safe would happen all the same.
@@ -95,20 +100,25 @@ def preconditions(headers: Headers, type_: str | None, interaction: Interaction)
             raise BadRequest(
                 f"{name.decode().title()} means nothing for a {interaction}: leave it out.", code="not-supported"
             )
-    if_match, if_none_match = text(headers, b"if-match"), text(headers, b"if-none-match")
-    criteria = text(headers, b"if-none-exist")
+    for name in _ONCE:
+        if b"\n" in headers.get(name, b""):
+            raise BadRequest(f"{name.decode().title()} is given twice; give it once.", code="value")
+    # What is there and empty is not left out: it would be a condition that is not kept.
+    given = {name: text(headers, name) for name in _CONDITIONAL if name in headers}
+    if_match, if_none_match = given.get(b"if-match"), given.get(b"if-none-match")
+    unmodified, criteria = given.get(b"if-unmodified-since"), given.get(b"if-none-exist")
     return Preconditions(
-        if_match=address.versions_of(if_match, "If-Match") if if_match else (),
-        if_none_match=address.versions_of(if_none_match, "If-None-Match") if if_none_match else (),
-        if_modified_since=_http_date(text(headers, b"if-modified-since")),
-        if_unmodified_since=_unmodified_since(text(headers, b"if-unmodified-since")),
-        if_none_exist=address.criteria(criteria, str(type_), "If-None-Exist") if b"if-none-exist" in headers else None,
+        if_match=() if if_match is None else address.versions_of(if_match, "If-Match"),
+        if_none_match=() if if_none_match is None else address.versions_of(if_none_match, "If-None-Match"),
+        if_modified_since=_http_date(given.get(b"if-modified-since", "")),
+        if_unmodified_since=None if unmodified is None else _unmodified_since(unmodified),
+        if_none_exist=None if criteria is None else address.criteria(criteria, str(type_), "If-None-Exist"),
     )
 
 
-def _unmodified_since(value: str) -> datetime | None:
+def _unmodified_since(value: str) -> datetime:
     moment = _http_date(value)
-    if value and moment is None:
+    if moment is None:
         raise BadRequest("If-Unmodified-Since must be a date like Sun, 06 Nov 1994 08:49:37 GMT.", code="value")
     return moment
 

@@ -38,7 +38,7 @@ from fhir_server.threads import HEAVY_BYTES
 from resources import validation
 from resources.outcome import FhirError, Unprocessable
 
-TRIES = 6
+TRIES = 9
 FIRST_PAUSE_SECONDS = 0.01
 LONGEST_TURN_SECONDS = 0.02
 """Then others are let run."""

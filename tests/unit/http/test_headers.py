@@ -72,6 +72,9 @@ def test_preconditions(name: str, value: str, expected: Preconditions) -> None:
         ("if-match", 'W/"3'),
         ("if-match", 'W/"1", *'),
         ("if-match", 'W/"1",'),
+        ("if-match", ""),
+        ("if-none-match", ""),
+        ("if-unmodified-since", ""),
         ("if-unmodified-since", "yesterday"),
         ("if-none-match", '""'),
         ("if-none-exist", "?"),
@@ -83,6 +86,14 @@ def test_malformed_preconditions(name: str, value: str) -> None:
     interaction = Interaction.CREATE if name == "if-none-exist" else Interaction.UPDATE
     with pytest.raises(BadRequest, match=r"must|contains|no search"):
         headers.preconditions({name.encode(): value.encode()}, "Patient", interaction)
+
+
+@pytest.mark.parametrize("name", [b"if-unmodified-since", b"if-none-exist"])
+def test_of_two_conditions_none_is_dropped(name: bytes) -> None:
+    value = b"Sun, 06 Nov 1994 08:49:37 GMT" if name == b"if-unmodified-since" else b"identifier=1"
+    interaction = Interaction.CREATE if name == b"if-none-exist" else Interaction.UPDATE
+    with pytest.raises(BadRequest, match="given twice"):
+        headers.preconditions(headers.collect([(name, value), (name, value)]), "Patient", interaction)
 
 
 @pytest.mark.parametrize(
