@@ -12,7 +12,7 @@ import pytest
 from fhir_server.store import ordered
 from tests.api.writing import put
 
-SECONDS = 2.0
+SECONDS = 3.0
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ async def test_pages_with_includes_and_large_ones_are_made_meanwhile(client: htt
             "subject": {"reference": "Patient/p"},
         },
     )  # fmt: skip
-    slow = [asyncio.create_task(client.get("Encounter?_sort=subject.name&_count=1000", timeout=60)) for _ in range(6)]
+    slow = [asyncio.create_task(client.get("Encounter?_sort=subject.name&_count=1000", timeout=60)) for _ in range(4)]
     await asyncio.sleep(0.3)
     began = time.monotonic()
     answer = await client.get(others)
@@ -46,4 +46,4 @@ async def test_pages_with_includes_and_large_ones_are_made_meanwhile(client: htt
     assert {entry["resource"]["id"] for entry in answer.json()["entry"]} >= {"e"}
     for task in slow:
         assert (await task).status_code == 200
-    assert time.monotonic() - began > 2 * SECONDS  # they waited for one another
+    assert time.monotonic() - began > 1.5 * SECONDS  # they waited for one another: two at a time
