@@ -205,6 +205,11 @@ class Change:
     blob: str | None = None
     check: Callable[[], None] | None = None
 
+    @property
+    def key(self) -> str:
+        """`Patient/1`."""
+        return f"{self.type}/{self.id}"
+
 
 @frozen
 class Commit:

@@ -80,8 +80,7 @@ class Door:
     async def refuse(self, scope: Mapping[str, Any], receive: Receive, send: Send, error: FhirError) -> None:
         """ASGI for a request, below `/fhir` or beside it, that is not looked at any further."""
         headers = reading.collect(scope["headers"])
-        representation = parse.for_error(scope, headers)
-        rendered = await render.render(failure(error), representation, reading.request_id(headers), self.threads)
+        rendered = await self._refused(scope, headers, error, reading.request_id(headers))
         await render.send(send, receive, rendered, head=scope["method"] == "HEAD")
 
     async def _respond(
@@ -96,7 +95,7 @@ class Door:
         try:
             rendered = await self._answer(scope, headers, receive, request_id, held)
         except FhirError as error:
-            rendered = await render.render(failure(error), parse.for_error(scope, headers), request_id, self.threads)
+            rendered = await self._refused(scope, headers, error, request_id)
         except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the client gets an answer
             _log("request failed", error, request_id)
             wrong = InternalError(f"The server failed. It was logged under the request id {request_id}.")
@@ -105,6 +104,11 @@ class Door:
             await render.send(send, receive, rendered, head=scope["method"] == "HEAD")
         except Exception as error:  # noqa: BLE001 - too late for another answer; the ASGI server breaks the connection off
             _log("answer broken off", error, request_id)
+
+    async def _refused(
+        self, scope: Mapping[str, Any], headers: reading.Headers, error: FhirError, request_id: str
+    ) -> Rendered:
+        return await render.render(failure(error), parse.for_error(scope, headers), request_id, self.threads)
 
     async def _answer(
         self, scope: Mapping[str, Any], headers: reading.Headers, receive: Receive, request_id: str, held: Share

@@ -26,7 +26,7 @@ async def rehearse(server: Server, access: Access, entries: Sequence[Entry], cha
     """
     failures = Failures()
     budget = Budget()
-    is_deleted = {f"{change.type}/{change.id}": change.after is None for change in changes} if entries else {}
+    is_deleted = {change.key: change.after is None for change in changes} if entries else {}
     for entry in entries:
         asked = entry.request
         key = f"{asked.type}/{asked.id}"

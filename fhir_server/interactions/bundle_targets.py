@@ -7,7 +7,7 @@ See https://hl7.org/fhir/R4/http.html#trules.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -127,16 +127,16 @@ async def find(server: Server, access: Access, entries: Sequence[Entry], failure
     return targets
 
 
-def deletes(entry: Entry, target: Target) -> Iterator[str]:
-    """The keys of what an entry deletes."""
-    if entry.request.interaction is not Interaction.DELETE:
-        return
+def writes(entry: Entry, target: Target) -> list[str]:
+    """The keys of what an entry writes, a deletion included."""
     if target.settled is None:
-        yield f"{entry.request.type}/{target.id}"
-        return
-    for step in target.settled:
-        if step.change is not None:
-            yield f"{step.change.type}/{step.change.id}"
+        return [f"{entry.request.type}/{target.id}"]
+    return [step.change.key for step in target.settled if step.change]
+
+
+def deletes(entry: Entry, target: Target) -> list[str]:
+    """The keys of what an entry deletes."""
+    return writes(entry, target) if entry.request.interaction is Interaction.DELETE else []
 
 
 async def create_anew(server: Server, access: Access, request: FhirRequest) -> Target:
@@ -194,11 +194,7 @@ def check_overlap(entries: Iterable[Entry], targets: dict[int, Target], failures
 
 def claims(entry: Entry, target: Target) -> list[tuple[str, str]]:
     """What an entry must be alone with, and in words: the resources that it writes, the criteria that it relies on."""
-    if target.settled is None:
-        written = [f"{entry.request.type}/{target.id}"]
-    else:
-        written = [f"{step.change.type}/{step.change.id}" for step in target.settled if step.change]
-    found = [(key, f"This entry writes {key}") for key in written]
+    found = [(key, f"This entry writes {key}") for key in writes(entry, target)]
     found += [
         (f"?{condition.key}", "This entry creates on the same criteria")
         for condition in target.conditions

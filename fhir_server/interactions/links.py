@@ -66,7 +66,7 @@ class Links:
         if body is None:
             return Linked(entry, None)
         if isinstance(body, list):
-            patched = self._in_patch(body)
+            patched = _replaced(body, self.absolute)
             return Linked(entry, patched, tuple(dict.fromkeys(_in_operations(patched))))
         leads = self._leads(entry)
         own = _own_links(body)
@@ -102,11 +102,6 @@ class Links:
             return None
         self.pinned.add(key)
         return f"{key}{_HISTORY}{self.versions.get(key, 1)}{mark}{fragment}"
-
-    def _in_patch(self, value: Any) -> Any:
-        """The operations of a JSON Patch with their links replaced: whole strings only, as the elements that they go
-        to are not known yet."""
-        return _replaced(value, self.absolute)
 
 
 class _Leads(dict[str, "str | None"]):
@@ -154,7 +149,8 @@ def with_conditional(linked: Linked, keys: Mapping[str, str]) -> Linked:
 
 
 def _replaced(value: Any, keys: Mapping[str, str]) -> Any:
-    """A JSON Patch with whole strings replaced."""
+    """The operations of a JSON Patch with their links replaced: whole strings only, as the elements that they go to are
+    not known yet."""
     if isinstance(value, str):
         return keys.get(value, value)
     if isinstance(value, list):
@@ -174,8 +170,7 @@ def _in_operations(patch: Sequence[Any]) -> Iterator[str]:
 
 def _in_value(member: str, value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        parsed = references.parse(value) if member == "reference" and "?" in value else None
-        if parsed is not None and parsed.criteria is not None:
+        if member == "reference" and _is_conditional(value):
             yield value
     elif isinstance(value, list):
         for item in value:
@@ -209,7 +204,10 @@ def _address(link: str) -> str:
 def conditional_references(resource: Json) -> Iterator[str]:
     """Each `Patient?identifier=…` that stands as a reference in the resource; links in narrative are searches."""
     for _, _, value in references.references_in(resource):
-        if "?" in value:
-            parsed = references.parse(value)
-            if parsed is not None and parsed.criteria is not None:
-                yield value
+        if _is_conditional(value):
+            yield value
+
+
+def _is_conditional(reference: str) -> bool:
+    parsed = references.parse(reference) if "?" in reference else None
+    return parsed is not None and parsed.criteria is not None

@@ -246,7 +246,7 @@ def versions(writes: Sequence[Write]) -> dict[str, int]:
         for step in write.steps:
             if step.change is not None:
                 before = step.change.before
-                found[f"{step.change.type}/{step.change.id}"] = before.version + 1 if before else 1
+                found[step.change.key] = before.version + 1 if before else 1
             elif step.current is not None:
                 found[step.current.key] = step.current.version
     return found
@@ -274,5 +274,5 @@ def answer(request: FhirRequest, write: Write, made: Mapping[str, Version]) -> F
     if len(write.steps) != 1:
         return FhirResponse(204)
     [step] = write.steps
-    version = made[f"{step.change.type}/{step.change.id}"] if step.change else step.current
+    version = made[step.change.key] if step.change else step.current
     return writing.written(request, step, version)

@@ -156,7 +156,7 @@ class Committer:
         except BaseException:
             self._under[parameters] -= 1
             raise
-        keys = frozenset(f"{change.type}/{change.id}" for change in commit.changes).union(prepared.claims)
+        keys = frozenset(change.key for change in commit.changes).union(prepared.claims)
         waiting = _Waiting(prepared, keys, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._launch_soon()

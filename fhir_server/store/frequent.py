@@ -1,6 +1,6 @@
 """Which criteria many resources satisfy: rather than their rows sorted, all of a type is gone through in order.
 
-Rule: it is chosen by how rows are found, never which. So what was found frequent is remembered for a while, and not
+Rule: this chooses how rows are found, never which. So what was found frequent is remembered for a while, and not
 counted for each search.
 """
 

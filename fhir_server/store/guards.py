@@ -72,13 +72,13 @@ class ReferentialIntegrity:
     async def claims(self, commit: Commit) -> tuple[str, ...]:
         """What is referred to, and what is deleted: these exclude one another."""
         keys = {key async for _, _, _, key in self._targets(commit)}
-        keys.update(f"{change.type}/{change.id}" for change in commit.changes if change.after is None)
+        keys.update(change.key for change in commit.changes if change.after is None)
         return tuple(f"referred {key}" for key in sorted(keys))
 
     async def foresee(self, access: Access, db: Database, commit: Commit) -> None:
         """Raises Unprocessable for references to what neither is there nor comes with the commit."""
         if self._on_write:
-            coming = {f"{change.type}/{change.id}" for change in commit.changes if change.after is not None}
+            coming = {change.key for change in commit.changes if change.after is not None}
             with translated():
                 await self._check_targets(db, None, commit, coming)
 
@@ -121,7 +121,7 @@ class ReferentialIntegrity:
     async def _check_referrers(self, db: Database, session: AsyncClientSession, change: Change) -> None:
         parameters = self._parameters.for_search()
         check_current(parameters, RESOURCE_TYPES)
-        key = f"{change.type}/{change.id}"
+        key = change.key
         entries = [
             entry.exact(f"{type_}.{parameter.code}", key)
             for type_ in sorted(RESOURCE_TYPES)

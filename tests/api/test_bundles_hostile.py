@@ -2,19 +2,15 @@
 
 import asyncio
 import uuid
-from typing import Any
 
 import httpx
 
-JSON = {"Content-Type": "application/fhir+json"}
+from tests.api.bundled import Json, entry, transaction
+from tests.api.writing import JSON
 
 
-def transaction(*entries: dict[str, Any]) -> dict[str, Any]:
-    return {"resourceType": "Bundle", "type": "transaction", "entry": list(entries)}
-
-
-def post(resource: dict[str, Any], **request: str) -> dict[str, Any]:
-    return {"resource": resource, "request": {"method": "POST", "url": resource["resourceType"], **request}}
+def post(resource: Json, **request: str) -> Json:
+    return entry("POST", resource["resourceType"], resource, **request)
 
 
 async def test_a_fault_inside_an_inner_bundle_is_told_at_its_own_entry(client: httpx.AsyncClient) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.bundled import entry, transaction
+
 JSON = {"Content-Type": "application/fhir+json"}
 SYSTEM = "https://hospital.example/mrn"
 
@@ -73,15 +75,13 @@ async def test_creates_that_look_for_one_identifier_in_different_words_make_one(
 @pytest.mark.parametrize("id_", [".", ".."])
 async def test_an_id_that_no_path_can_hold_is_refused(client: httpx.AsyncClient, id_: str) -> None:
     body, query = patient("1", id=id_), f"identifier={new_number()}"
-    entry = {"resource": body, "request": {"method": "PUT", "url": f"Patient?{query}"}}
-    named = {"resource": body, "request": {"method": "PUT", "url": f"Patient/{id_}"}}
     encoded = id_.replace(".", "%2E")
     answers = [
         await client.put(f"Patient?{query}", json=body, headers=JSON),
         await client.put(f"Patient/{encoded}/", json=body, headers=JSON),
         *[
-            await client.post("", json={"resourceType": "Bundle", "type": "transaction", "entry": [each]})
-            for each in (entry, named)
+            await client.post("", json=transaction(entry("PUT", url, body)))
+            for url in (f"Patient?{query}", f"Patient/{id_}")
         ],
     ]
     for answer in answers:

@@ -5,6 +5,8 @@ import uuid
 
 import httpx
 
+from tests.api.bundled import entry, transaction
+
 SETTINGS = {"conditional_delete_multiple": True}
 
 
@@ -47,11 +49,7 @@ async def test_if_match_names_the_version_of_one(client: httpx.AsyncClient, mrn:
         await client.put(f"Basic/{mrn}", json={**body, "language": language})
     criteria = {"identifier": mrn}
     assert (await client.delete("Basic", params=criteria, headers={"If-Match": 'W/"1"'})).status_code == 412
-    bundle = {
-        "resourceType": "Bundle",
-        "type": "transaction",
-        "entry": [{"request": {"method": "DELETE", "url": f"Basic?identifier={mrn}", "ifMatch": 'W/"1"'}}],
-    }
+    bundle = transaction(entry("DELETE", f"Basic?identifier={mrn}", ifMatch='W/"1"'))
     assert (await client.post("", json=bundle)).status_code == 412
     assert (await client.get(f"Basic/{mrn}")).status_code == 200
     await client.put(f"Basic/{mrn}-2", json={**body, "id": f"{mrn}-2"})
@@ -92,6 +90,6 @@ async def test_a_transaction_deletes_more_than_a_message_holds(client: httpx.Asy
         basic = {"resourceType": "Basic", "id": f"big-{number}", "code": {"text": "x"}, "extension": large}
         assert (await client.put(f"Basic/big-{number}", json=basic, timeout=60)).status_code == 201
     entries = [{"request": {"method": "DELETE", "url": f"Basic/big-{number}"}} for number in range(50)]
-    answer = await client.post("", json={"resourceType": "Bundle", "type": "transaction", "entry": entries}, timeout=60)
+    answer = await client.post("", json=transaction(*entries), timeout=60)
     assert answer.status_code == 200, answer.text
     assert (await client.get("Basic/big-49")).status_code == 410

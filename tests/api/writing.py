@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import httpx
 
-Json = dict[str, Any]
+from tests.api.bundled import Json, entry, transaction
 
 JSON = {"Content-Type": "application/fhir+json"}
 
 
-def transaction(requests: Iterable[tuple[str, str, Json]]) -> Json:
-    """The Bundle of (method, url, resource)."""
-    entries = [{"resource": resource, "request": {"method": method, "url": url}} for method, url, resource in requests]
-    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-
-
 def updates(resources: Iterable[Json]) -> Json:
     """The Bundle that puts each under its own id."""
-    return transaction(("PUT", f"{each['resourceType']}/{each['id']}", each) for each in resources)
+    return transaction(*(entry("PUT", f"{each['resourceType']}/{each['id']}", each) for each in resources))
 
 
 async def put(client: httpx.AsyncClient, *resources: Json) -> None:
@@ -30,7 +23,7 @@ async def put(client: httpx.AsyncClient, *resources: Json) -> None:
 
 async def post(client: httpx.AsyncClient, *resources: Json) -> None:
     """Create them, under ids of the server's."""
-    bundle = transaction(("POST", each["resourceType"], each) for each in resources)
+    bundle = transaction(*(entry("POST", each["resourceType"], each) for each in resources))
     written(await client.post("", json=bundle, headers=JSON))
 
 
